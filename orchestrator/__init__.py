@@ -1,0 +1,1 @@
+"""Runs plans, looks at what they made, and repairs it."""

@@ -1,0 +1,1 @@
+"""Typed vision tools, the values they exchange, and the models behind them."""

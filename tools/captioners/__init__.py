@@ -1,0 +1,1 @@
+"""Read and describe: words from pixels."""

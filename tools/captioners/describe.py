@@ -1,0 +1,37 @@
+"""What a planner can call to get words out of an image."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ..model import Answerer, Captioner, Reader
+from ..parameters import Prompt
+from ..tool import tool
+from ..values import Image, Labels, Text
+
+
+@tool(family="captioner", models={"captioner": Captioner})
+def caption(image: Image, *, captioner: Captioner) -> Text:
+    """Describe in words what the image shows."""
+
+
+@tool(family="captioner", models={"answerer": Answerer})
+def answer(image: Image, question: Prompt, *, answerer: Answerer) -> Text:
+    """Answer a question about the image that counting and reading cannot answer."""
+
+
+@tool(family="captioner", models={"reader": Reader})
+def read(image: Image, *, reader: Reader) -> Text:
+    """Read all text in the image."""
+
+
+@tool(family="captioner", panel="plain")
+def read_code(image: Image) -> Text:
+    """Decode the QR codes and bar codes in the image."""
+
+
+@tool(family="captioner", panel="plain")
+def dominant_colors(image: Image, count: Annotated[int, Field(ge=1, le=12)] = 5) -> Labels:
+    """Name the most frequent colors with the share of the image that each covers."""

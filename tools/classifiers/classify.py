@@ -1,0 +1,22 @@
+"""What a planner can call to compare an image with words."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ..model import Classifier, Matcher
+from ..parameters import Prompt
+from ..tool import tool
+from ..values import Image, Labels, Number
+
+
+@tool(family="classifier", models={"classifier": Classifier})
+def classify(image: Image, labels: Annotated[list[str], Field(min_length=2)], *, classifier: Classifier) -> Labels:
+    """Say which of the given labels fits the image best."""
+
+
+@tool(family="classifier", models={"matcher": Matcher})
+def similarity(image: Image, text: Prompt, *, matcher: Matcher) -> Number:
+    """Measure how well a text describes the image."""

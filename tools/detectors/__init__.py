@@ -1,0 +1,1 @@
+"""Find things: boxes from words."""

@@ -1,0 +1,1 @@
+"""Measure and check: numbers and verdicts."""

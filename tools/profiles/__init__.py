@@ -1,0 +1,121 @@
+"""Profiles: which model does what on which kind of machine. One YAML file each, none of it in code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import UsageError
+from ..model import Model
+from ..tool import Tool
+
+ADAPTERS: dict[str, str] = {
+    "photo-detector": "detectors.photo:PhotoDetector",
+    "rapid-ocr": "captioners.rapid_ocr:RapidOcr",
+    "grabcut": "segmenters.grabcut:GrabCut",
+    "isnet": "segmenters.isnet:IsNet",
+    "facts": "captioners.facts:FactCaptioner",
+    "patch-fill": "editors.patch_fill:PatchFill",
+    "minilm": "text_embedding:MiniLm",
+}
+"""Adapter name → module and class inside this package, imported when a profile needs it."""
+
+ENTRY_POINTS = "diptych.adapters"
+"""Group under which other packages offer adapters."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One capability of a profile: the adapter and its weights."""
+
+    capability: str
+    adapter: str
+    source: str | dict[str, str] = ""
+    """`org/name@revision`, a folder, `embedded:name`, or one of these per part of the model."""
+    licence: str = ""
+    download_mb: int = 0
+    memory_mb: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> list[str]:
+        """Every weight reference of the binding."""
+        return list(self.source.values()) if isinstance(self.source, dict) else [self.source] * bool(self.source)
+
+    @property
+    def revision(self) -> str:
+        """What identifies the weights in a cache key."""
+        return f"{self.adapter}:{','.join(sorted(self.sources))}"
+
+    @cached_property
+    def model(self) -> type[Model]:
+        """The adapter class; importing it loads no weights. Raises UsageError when there is none of that name."""
+        return _adapter(self.adapter)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A named set of bindings."""
+
+    name: str
+    summary: str
+    device: str = "cpu"
+    dtype: str = "float32"
+    bindings: Mapping[str, Binding] = field(default_factory=dict)
+
+    def objection(self, tool: Tool, params: Mapping[str, Any]) -> str | None:
+        """Say what this profile lacks to call `tool` with these parameters, or None when it can.
+
+        The answer reads on from "profile 'embedded' ", for example `cannot detect 'cat'`.
+        """
+        for capability in tool.models:
+            binding = self.bindings.get(capability)
+            if binding is None:
+                return f"has no {capability.replace('_', ' ')}"
+            reason = binding.model.objection(params, binding.source)
+            if reason:
+                return reason
+        return None
+
+
+def profile_names() -> list[str]:
+    """Return the names of the shipped profiles."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.yaml"))
+
+
+@cache
+def load_profile(name: str) -> Profile:
+    """Return a shipped profile by name, or one from a YAML file by path. Raises UsageError with the known names."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else Path(__file__).parent / f"{name}.yaml"
+    if not path.is_file():
+        raise UsageError(f"unknown profile {name!r}; known: {', '.join(profile_names())}, or the path of a YAML file")
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        capabilities = document.pop("capabilities")
+        bindings = {c: Binding(capability=c, **facts) for c, facts in capabilities.items()}
+        return Profile(name=path.stem, bindings=bindings, **document)
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise UsageError(f"profile {name!r} cannot be read: {error}") from None
+
+
+def others_that_can(tool: Tool, params: Mapping[str, Any], profile: Profile) -> list[str]:
+    """Return the names of the shipped profiles, other than `profile`, that have no objection."""
+    others = [load_profile(name) for name in profile_names() if name != profile.name]
+    return [other.name for other in others if other.objection(tool, params) is None]
+
+
+@cache
+def _adapter(name: str) -> type[Model]:
+    if name in ADAPTERS:
+        module, _, attribute = ADAPTERS[name].partition(":")
+        return getattr(import_module(f"..{module}", __name__), attribute)  # type: ignore[no-any-return]
+    for entry in metadata.entry_points(group=ENTRY_POINTS, name=name):
+        return entry.load()  # type: ignore[no-any-return]
+    known = ", ".join(sorted(ADAPTERS))
+    raise UsageError(f"no adapter is called {name!r}; known: {known}, and the entry points of group {ENTRY_POINTS!r}")

@@ -1,0 +1,1 @@
+"""Select pixels: masks from boxes, colors, and other masks."""

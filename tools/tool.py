@@ -1,0 +1,184 @@
+"""A tool is a typed function: its signature is its schema, its docstring is what a planner reads.
+
+    @tool(family="segmenter", models={"segmenter": Segmenter})
+    def segment(image: Image, boxes: Detections, *, segmenter: Segmenter) -> Mask:
+        '''Select the exact pixels of the objects inside `boxes`.'''
+
+Arguments annotated with a value type are *ports* (wired to other steps), plain types are *parameters*
+(written into the plan), and the names in `models` are injected by the engine and never seen by a planner.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from .values import KINDS, Value
+
+Family = Literal["generator", "editor", "detector", "segmenter", "captioner", "classifier", "measure"]
+Panel = Literal["generative", "discriminative", "plain"]
+
+
+@dataclass(frozen=True)
+class Type:
+    """The type of an edge: a kind of value, or a list of them."""
+
+    kind: str
+    many: bool = False
+
+    def __str__(self) -> str:
+        return f"List[{self.kind}]" if self.many else self.kind
+
+    @classmethod
+    def parse(cls, text: str) -> Type:
+        """Read `Image` or `List[Image]`. Raises ValueError that names the known kinds."""
+        many = text.startswith("List[") and text.endswith("]")
+        kind = text[5:-1] if many else text
+        if kind not in KINDS:
+            raise ValueError(f"unknown type {text!r}; known: {', '.join(KINDS)}, and List[…] of each")
+        return cls(kind, many)
+
+
+@dataclass(frozen=True)
+class Port:
+    """An argument that takes a value from the plan's inputs or another step."""
+
+    name: str
+    type: Type
+    required: bool
+
+
+@dataclass(frozen=True)
+class Param:
+    """An argument that is written into the plan."""
+
+    name: str
+    annotation: Any
+    required: bool
+    default: Any = None
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.annotation, config=ConfigDict(strict=False))
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the parameter: type, range, choices, default."""
+        schema = self._adapter.json_schema()
+        return schema if self.required else {**schema, "default": self.default}
+
+    @property
+    def accepts(self) -> Type | None:
+        """Kind of value that a reference in this place may have: Text for words, Number for numbers."""
+        kinds = {"string": "Text", "number": "Number", "integer": "Number"}
+        shapes = [self.schema, *self.schema.get("anyOf", ())]
+        found = [kinds[s["type"]] for s in shapes if s.get("type") in kinds and "enum" not in s]
+        return Type(found[0]) if found else None
+
+    def check(self, value: Any) -> Any:
+        """Return `value` as the tool wants it. Raises ValueError that says what is accepted."""
+        try:
+            return self._adapter.validate_python(value)
+        except ValidationError as error:
+            reasons = "; ".join(detail["msg"].removeprefix("Value error, ") for detail in error.errors())
+            raise ValueError(f"{value!r} does not fit: {reasons[0].lower() + reasons[1:]}") from None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What a planner can call."""
+
+    id: str
+    family: Family
+    panel: Panel
+    version: int
+    summary: str
+    """First paragraph of the docstring."""
+    ports: Mapping[str, Port]
+    params: Mapping[str, Param]
+    output: Type
+    models: Mapping[str, type]
+    """Model argument → the protocol its adapter fulfils; the argument's name is the capability."""
+    function: Callable[..., Any] = field(repr=False)
+
+    @property
+    def generative(self) -> bool:
+        return self.panel == "generative"
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of a step's `args`."""
+        ref = {"type": "string", "pattern": r"^\$[A-Za-z_]\w*$"}
+        properties: dict[str, Any] = {p.name: {**ref, "title": str(p.type)} for p in self.ports.values()}
+        for param in self.params.values():
+            schema = param.schema
+            takes_text = schema.get("type") == "string"
+            properties[param.name] = schema if takes_text or not param.accepts else {"anyOf": [schema, ref]}
+        required = [a.name for a in (*self.ports.values(), *self.params.values()) if a.required]
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def tool(
+    *,
+    family: Family,
+    panel: Panel | None = None,
+    models: Mapping[str, type] | None = None,
+    version: int = 1,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a function to be a tool; it stays callable as it is, and `function.tool` describes it.
+
+    `panel` follows from the family (generator: generative; editor: plain; the rest: discriminative) unless
+    given. Raise `version` whenever the same arguments give another result, so that kept results are not reused.
+    """
+    chosen: Panel = panel or {"generator": "generative", "editor": "plain"}.get(family, "discriminative")  # type: ignore[assignment]
+
+    def describe(function: Callable[..., Any]) -> Callable[..., Any]:
+        function.tool = _describe(function, family, chosen, dict(models or {}), version)  # type: ignore[attr-defined]
+        return function
+
+    return describe
+
+
+def _describe(
+    function: Callable[..., Any], family: Family, panel: Panel, models: dict[str, type], version: int
+) -> Tool:
+    hints = typing.get_type_hints(function, include_extras=True)
+    ports: dict[str, Port] = {}
+    params: dict[str, Param] = {}
+    for name, argument in inspect.signature(function).parameters.items():
+        if name in models:
+            continue
+        required = argument.default is inspect.Parameter.empty
+        edge = edge_type(hints[name])
+        if edge:
+            ports[name] = Port(name, edge, required)
+        else:
+            params[name] = Param(name, hints[name], required, None if required else argument.default)
+    output = edge_type(hints["return"])
+    if output is None:
+        raise TypeError(f"tool {function.__name__!r} must return a value type, not {hints['return']!r}")
+    if not function.__doc__:
+        raise TypeError(f"tool {function.__name__!r} needs a docstring: it is what a planner reads")
+    summary = " ".join(inspect.cleandoc(function.__doc__).split("\n\n")[0].split())
+    return Tool(function.__name__, family, panel, version, summary, ports, params, output, models, function)
+
+
+def edge_type(annotation: Any) -> Type | None:
+    """Return the edge type of an annotation (`Image`, `Image | None`, `list[Image]`), or None for a parameter."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [a for a in get_args(annotation) if a is not type(None)]
+        return edge_type(inner[0]) if len(inner) == 1 else None
+    if get_origin(annotation) is list:
+        item = edge_type(get_args(annotation)[0])
+        return Type(item.kind, many=True) if item else None
+    if isinstance(annotation, type) and issubclass(annotation, Value):
+        return Type(annotation.kind)
+    return None
