@@ -67,7 +67,10 @@ class Plan(_Document):
 
     def step(self, id: str) -> Step:
         """Return the step called `id`. Raises KeyError."""
-        return next(step for step in self.steps if step.id == id)
+        for step in self.steps:
+            if step.id == id:
+                return step
+        raise KeyError(id)
 
     def checked_steps(self) -> list[Step]:
         """Return the checks as steps, called `check_1`, `check_2`, …"""
@@ -100,4 +103,5 @@ def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
 
 def _malformed(detail: Any, document: Any) -> Problem:
     place = ".".join(str(part) for part in detail["loc"])
-    return Problem(f"plan field {place or 'document'}: {detail['msg'].lower()}", kind="malformed")
+    message = detail["msg"][:1].lower() + detail["msg"][1:]
+    return Problem(f"plan field {place or 'document'}: {message}", kind="malformed")

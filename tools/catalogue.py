@@ -23,6 +23,7 @@ BUILTIN = (
     "editors.light",
     "editors.geometry",
     "editors.drawing",
+    "editors.cutout",
 )
 """Modules of this package that hold tools, in the order in which they are listed."""
 

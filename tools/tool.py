@@ -114,13 +114,17 @@ class Tool:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a step's `args`."""
-        ref = {"type": "string", "pattern": r"^\$[A-Za-z_]\w*$"}
-        properties: dict[str, Any] = {p.name: {**ref, "title": str(p.type)} for p in self.ports.values()}
+        ref = {"type": "string", "pattern": "^[$][A-Za-z_][A-Za-z0-9_]*$"}
+        refs = {"anyOf": [ref, {"type": "array", "items": ref, "minItems": 1}]}
+        properties: dict[str, Any] = {
+            p.name: {**(refs if p.type.many else ref), "title": str(p.type)} for p in self.ports.values()
+        }
         for param in self.params.values():
             schema = param.schema
             takes_text = schema.get("type") == "string"
             properties[param.name] = schema if takes_text or not param.accepts else {"anyOf": [schema, ref]}
-        required = [a.name for a in (*self.ports.values(), *self.params.values()) if a.required]
+        arguments: list[Port | Param] = [*self.ports.values(), *self.params.values()]
+        required = [argument.name for argument in arguments if argument.required]
         return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 

@@ -15,8 +15,10 @@ from ..values import Image, Labels, Number
 @tool(family="classifier", models={"classifier": Classifier})
 def classify(image: Image, labels: Annotated[list[str], Field(min_length=2)], *, classifier: Classifier) -> Labels:
     """Say which of the given labels fits the image best."""
+    return classifier.classify(image, labels)
 
 
 @tool(family="classifier", models={"matcher": Matcher})
 def similarity(image: Image, text: Prompt, *, matcher: Matcher) -> Number:
     """Measure how well a text describes the image."""
+    return Number(matcher.similarity(image, text))

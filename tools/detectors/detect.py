@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
 from ..model import Detector, Reader
 from ..parameters import Query
 from ..tool import tool
 from ..values import Detections, Image
+from ..values.base import Array
 
 Which = Literal["largest", "smallest", "leftmost", "rightmost", "topmost", "bottommost", "central", "best"]
 
@@ -17,13 +19,42 @@ Which = Literal["largest", "smallest", "leftmost", "rightmost", "topmost", "bott
 @tool(family="detector", models={"detector": Detector})
 def detect(image: Image, query: Query, *, detector: Detector) -> Detections:
     """Find every object that a phrase names: 'face', 'red car', 'text', 'qr code', 'main subject'."""
+    return detector.detect(image, query)
 
 
 @tool(family="detector", models={"reader": Reader})
 def find_text(image: Image, words: Query, *, reader: Reader) -> Detections:
     """Find the written words `words` in the image, wherever they stand."""
+    from .words import matching
+
+    return matching(reader.read(image), words, image.size_wh)
 
 
 @tool(family="detector", panel="plain")
 def pick(boxes: Detections, which: Which, count: Annotated[int, Field(ge=1, le=100)] = 1) -> Detections:
     """Keep only some of the boxes: the largest, the leftmost, the two topmost."""
+    x0, y0, x1, y1 = boxes.xyxy.T
+    rank = {
+        "largest": -(x1 - x0) * (y1 - y0),
+        "smallest": (x1 - x0) * (y1 - y0),
+        "leftmost": x0 + x1,
+        "rightmost": -(x0 + x1),
+        "topmost": y0 + y1,
+        "bottommost": -(y0 + y1),
+        "central": _distance_to_middle(boxes),
+        "best": -boxes.scores,
+    }[which]
+    return boxes.subset(np.argsort(rank, kind="stable")[:count])
+
+
+def _distance_to_middle(boxes: Detections) -> Array:
+    """Return the distance (N,) of each box to the middle of the image, or of all the boxes when it is not known."""
+    middles = (boxes.xyxy[:, :2] + boxes.xyxy[:, 2:]) / 2
+    if boxes.masks is not None:
+        height, width = boxes.masks.shape[1:]
+        center = np.array([width / 2, height / 2])
+    elif len(boxes):
+        center = (boxes.xyxy[:, :2].min(axis=0) + boxes.xyxy[:, 2:].max(axis=0)) / 2
+    else:
+        center = np.zeros(2)
+    return np.asarray(np.hypot(*(middles - center).T))

@@ -1,0 +1,58 @@
+"""What the command `plan` does: make or read a plan, check it, show what it will cost. Nothing runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..planners.draw import to_svg
+from ..planners.plan import Plan
+from ..planners.planner import input_names
+from ..planners.workflow import save_workflow
+from ..tools.catalogue import load_catalogue
+from ..tools.errors import UsageError
+from ..tools.images import atomic_write, check_place
+from . import api
+from .cli_console import DONE, Surface
+from .cli_progress import fetch_missing
+from .cli_show import plan_table
+from .cli_work import Job, check_plan, check_profile, plan_document, workflow_plan
+from .forecast import PreviewedStep
+
+
+def show(job: Job, surface: Surface, *, svg: Path | None = None, save: Path | None = None) -> int:
+    """Print the plan with its forecast; draw it and save it where that is asked."""
+    check_profile(job.profile)
+    if svg:
+        if svg.suffix.lower() != ".svg":
+            raise UsageError(f"--svg {str(svg)!r}: the drawing is an SVG; use a name that ends in .svg")
+        check_place(svg)
+    plan, inputs = _plan(job, surface)
+    forecast = _forecast(job, plan, inputs)
+    if svg:
+        with atomic_write(svg) as stream:
+            stream.write(to_svg(plan, load_catalogue()).encode())
+        surface.note(f"drawing: {svg}")
+    if save:
+        save_workflow(plan, save)
+        surface.note(f"workflow: {save}")
+    surface.show(plan_table(plan, forecast))
+    surface.emit({**plan_document(plan), "seconds": surface.seconds, "steps": [entry._asdict() for entry in forecast]})
+    return DONE
+
+
+def _plan(job: Job, surface: Surface) -> tuple[Plan, dict[str, Any]]:
+    if job.workflow:
+        plan, inputs = workflow_plan(job)
+        check_plan(plan, job.profile)
+        return plan, inputs
+    fetch_missing(surface, job.profile, planner=job.planner)
+    plan = api.plan(job.request, *job.images, planner=job.planner, profile=job.profile)
+    return plan, dict(zip(input_names(len(job.images)), job.images, strict=True))
+
+
+def _forecast(job: Job, plan: Plan, inputs: dict[str, Any]) -> list[PreviewedStep]:
+    """Forecast the costs where every input is given; a workflow may be looked at without any."""
+    if set(inputs) != set(plan.inputs):
+        return []
+    return api.preview(plan, inputs, profile=job.profile)

@@ -1,0 +1,235 @@
+"""What the commands `run` and `ask` do once their arguments are read, and what `plan` and `replay` share with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..planners.plan import Plan
+from ..planners.planner import input_names
+from ..planners.workflow import load_workflow
+from ..tools.catalogue import load_catalogue
+from ..tools.errors import PlanError, UsageError
+from ..tools.images import check_place, check_writable, load_image
+from ..tools.profiles import profile_names
+from ..tools.values import Image, Mask, Value
+from . import api
+from .cli_console import DONE, FAILED, INTERRUPTED, REFUSED, Surface, did_you_mean
+from .cli_progress import StepBars, fetch_missing
+from .doctor import needed_weights
+from .engine import StepRecord
+from .inputs import plan_inputs
+from .provenance import write_image
+from .result import Result
+from .work import choose_profile, limits_of
+
+EXIT = {"done": DONE, "refused": REFUSED, "failed": FAILED, "cancelled": INTERRUPTED}
+"""Status of a result → exit code."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the options of a command say."""
+
+    request: str = ""
+    images: Sequence[Path] = ()
+    out: Path | None = None
+    profile: str = "auto"
+    planner: str = "embedded"
+    workflow: Path | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """Input of a workflow → file, words, number, or several of them."""
+    report: Path | None = None
+    metadata: bool = True
+    cache: bool = True
+
+
+def parse_inputs(given: Sequence[str]) -> dict[str, Any]:
+    """Read `NAME=FILE` options; a name that is given again makes a list. Raises UsageError."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise UsageError(f"--input {text!r} is not NAME=FILE; write for example --input photo=other.jpg")
+        before = found.get(name, ())
+        found[name] = value if name not in found else [*(before if isinstance(before, list) else [before]), value]
+    return found
+
+
+def check_profile(name: str) -> str:
+    """Return the name of a profile. Raises UsageError with the nearest name."""
+    known = ["auto", *profile_names()]
+    if name not in known and not name.endswith((".yaml", ".yml")):
+        hint = did_you_mean(name, known)
+        raise UsageError(f"unknown profile {name!r}{hint}; known: {', '.join(known)}, or the path of a YAML file")
+    return name
+
+
+def weights_of(profile: str) -> list[str]:
+    """Return the packaged weights that a profile and the embedded planner need."""
+    return needed_weights(choose_profile(check_profile(profile)).profile)
+
+
+def run(job: Job, surface: Surface, *, keep_pictures: bool = True) -> int:
+    """Plan and run; save the pictures, print the answer, write the report."""
+    _check_before(job)
+    out = job.out or _default_out(_first_picture(job))
+    if keep_pictures:
+        check_writable(out)
+    result, inputs = _carry_out(job, surface)
+    paths = save_outputs(result, out, metadata=job.metadata) if keep_pictures else []
+    if job.report:
+        _report(job, result, inputs, surface)
+    tell(result, paths, surface)
+    return EXIT[result.status]
+
+
+def workflow_plan(job: Job) -> tuple[Plan, dict[str, Any]]:
+    """Return the plan of a workflow file and its inputs: the named ones, then the images in order."""
+    assert job.workflow is not None
+    plan = load_workflow(job.workflow)
+    inputs = dict(job.inputs)
+    for name in inputs:
+        if name not in plan.inputs:
+            known = ", ".join(plan.inputs) or "none"
+            raise UsageError(f"the plan has no input {name!r}{did_you_mean(name, plan.inputs)}; it has: {known}")
+    inputs = {name: _typed(value, plan.inputs[name], name) for name, value in inputs.items()}
+    free = [name for name in plan.inputs if name not in inputs]
+    if len(job.images) > len(free):
+        raise UsageError(f"{len(job.images)} images are given, but the plan takes only {len(free)} more")
+    inputs.update(zip(free, job.images, strict=False))
+    return plan, inputs
+
+
+def check_plan(plan: Plan, profile: str) -> None:
+    """Raise PlanError or Refusal, with every problem, when a plan cannot run with a profile."""
+    problems = limits_of(load_catalogue(), choose_profile(profile).profile).check(plan)
+    if problems:
+        raise PlanError(problems)
+
+
+def save_outputs(result: Result, out: Path, *, metadata: bool = True) -> list[Path]:
+    """Write every picture and mask among the outputs: `out`, or `out-1`, `out-2`, … for several."""
+    values = [v for output in result.outputs.values() for v in (output if isinstance(output, tuple) else (output,))]
+    pictures = [picture for picture in map(_as_picture, values) if picture is not None]
+    if not pictures or result.status == "cancelled":
+        return []
+    several = len(pictures) > 1
+    names = [f"{out.stem}-{i}{out.suffix}" if several else out.name for i in range(1, len(pictures) + 1)]
+    paths = [out.with_name(name) for name in names]
+    for picture, path in zip(pictures, paths, strict=True):
+        write_image(picture, path, result.provenance if metadata else None)
+    return paths
+
+
+def _carry_out(job: Job, surface: Surface) -> tuple[Result, dict[str, Any]]:
+    if job.workflow:
+        plan, inputs = workflow_plan(job)
+        fetch_missing(surface, job.profile, planner=None)
+        with StepBars(surface) as bars:
+            return api.run_plan(plan, inputs, profile=job.profile, on_event=bars.take, use_store=job.cache), inputs
+    fetch_missing(surface, job.profile, planner=job.planner)
+    with StepBars(surface) as bars:
+        result = api.run(
+            job.request,
+            *job.images,
+            planner=job.planner,
+            profile=job.profile,
+            on_event=bars.take,
+            use_store=job.cache,
+        )
+    return result, dict(zip(input_names(len(job.images)), job.images, strict=True))
+
+
+def _check_before(job: Job) -> None:
+    """Find what is wrong with the call before any work is done."""
+    check_profile(job.profile)
+    if job.report:
+        if job.report.suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"--report {str(job.report)!r}: the report is a web page; use a name that ends in .html")
+        check_place(job.report)
+    if job.inputs and not job.workflow:
+        raise UsageError("--input names an input of a plan; it goes with --workflow FILE")
+
+
+def _first_picture(job: Job) -> Path | None:
+    named = [value for value in job.inputs.values() if isinstance(value, str) and Path(value).is_file()]
+    return next(iter([*job.images, *map(Path, named)]), None)
+
+
+def _default_out(first: Path | None) -> Path:
+    return Path(f"{first.stem if first else 'picture'}-diptych.png")
+
+
+def _as_picture(value: Value) -> Image | None:
+    if isinstance(value, Mask):
+        return Image.from_pil(value.thumbnail(max(value.size_wh)))
+    return value if isinstance(value, Image) else None
+
+
+def _typed(value: Any, kind: str, name: str) -> Any:
+    """Turn the words of `--input` into what the type of the input wants; files of pictures stay paths."""
+    if kind.startswith("List["):
+        return [_typed(item, kind[5:-1], name) for item in (value if isinstance(value, list) else [value])]
+    if isinstance(value, list):
+        raise UsageError(f"input {name!r} is one {kind}, but {len(value)} are given; give it once")
+    if kind == "Mask":
+        return Mask(load_image(value).rgb.mean(axis=2) > 127)
+    if kind == "Number":
+        try:
+            return float(value)
+        except ValueError:
+            raise UsageError(f"input {name!r} is a number, not {value!r}") from None
+    return value
+
+
+def _report(job: Job, result: Result, inputs: Mapping[str, Any], surface: Surface) -> None:
+    from .report import write_report
+
+    assert job.report is not None
+    values = plan_inputs(result.plan, inputs) if result.plan else {}
+    write_report(job.report, result, values, request=job.request, profile=job.profile, planner=job.planner)
+    surface.note(f"report: {job.report}")
+
+
+def tell(result: Result, paths: Sequence[Path], surface: Surface) -> None:
+    """Print how a run ended: the answer, the paths, the checks that did not pass, what went wrong."""
+    surface.told = True
+    document = result.to_json()
+    surface.emit({**document, "outputs": [str(path) for path in paths], "seconds": surface.seconds})
+    if surface.json:
+        return
+    if result.answer and result.status == "done":
+        surface.say(result.answer)
+    for path in paths:
+        surface.say(str(path))
+    for check in result.checks:
+        if check["passed"] is not True:
+            surface.warn(f"check {check['check']!r} did not pass: {check['reason']}")
+    for line in _troubles(result):
+        surface.warn(line)
+
+
+def _troubles(result: Result) -> list[str]:
+    if result.status == "done":
+        return []
+    if result.status == "cancelled":
+        return ["stopped; nothing was written, finished steps are kept for the next run"]
+    failed: list[StepRecord] = [step for step in result.steps if step.status == "failed"]
+    lines = [str(problem) for problem in result.problems]
+    lines = lines or [f"step {step.id!r}: {step.error}" for step in failed]
+    return lines or [result.answer or f"the run ended as {result.status}"]
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return the object of --json for a plan that was not run."""
+    return {
+        "status": "done",
+        "answer": None,
+        "outputs": [],
+        "plan": plan.document(),
+        "checks": [],
+        "problems": [],
+    }

@@ -1,0 +1,105 @@
+"""The SQLite files under the home folder: opened one way, shared by threads and processes."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..tools.errors import UsageError
+
+BUSY_SECONDS = 30.0
+"""How long one process waits for another one's transaction."""
+
+
+class Database:
+    """One connection behind a lock, in WAL mode, so that readers never wait for a writer.
+
+    `version` is the layout of the tables; a file of a later one is refused, and an older one is made anew,
+    because everything kept here can be computed again. `on_new` is called when the tables have just been made.
+    Raises UsageError that names the file and the fix when it cannot be opened.
+    """
+
+    def __init__(self, path: Path, schema: str, version: int, on_new: Callable[[], None] = lambda: None) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = _connect(path)
+            try:
+                found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                self._start_over()  # the file is not a database: a disk fault, or another program
+                found = 0
+            self._migrate(schema, version, found, on_new)
+
+    def _start_over(self) -> None:
+        self._connection.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        self._connection = _connect(self.path)
+
+    def _migrate(self, schema: str, version: int, found: int, on_new: Callable[[], None]) -> None:
+        if found > version:
+            raise UsageError(
+                f"{str(self.path)!r} was written by a later Diptych (layout {found}, this one knows {version}); "
+                "upgrade, or set DIPTYCH_HOME to another folder"
+            )
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        if found == version:
+            return
+        with self.transaction() as rows:
+            if rows.execute("PRAGMA user_version").fetchone()[0] == version:
+                return  # another process was quicker
+            tables = rows.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
+            for (table,) in tables:
+                rows.execute(f'DROP TABLE "{table}"')
+            for statement in filter(str.strip, schema.split(";")):
+                rows.execute(statement)
+            rows.execute(f"PRAGMA user_version={version}")
+            on_new()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Yield the connection inside one transaction: all of it is kept, or none.
+
+        Raises UsageError when the disk is full or the file cannot be written.
+        """
+        with self._lock, self._explained():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        """Return the rows of a query that changes nothing."""
+        with self._lock, self._explained():
+            return self._connection.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        """Close the connection; closing twice is harmless."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise UsageError(
+                f"cannot use {str(self.path)!r}: {error}; free some space, check the permissions, "
+                "or set DIPTYCH_HOME to another folder"
+            ) from None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)

@@ -1,0 +1,102 @@
+"""The engine: what runs of plans have in common, and how the steps of one ended.
+
+    main thread   the run state, keys, the store's index, events: whatever decides      (execution.py)
+    CPU lanes     tools and models: whatever computes                                   (lane.py)
+    I/O lane      encoding and storing: whatever would hold up the lanes
+
+There are no barriers: a step starts when what it needs is there and a lane is free, the one with the longest way
+to the end of the run first. A step whose key is known ends at once and nothing of it is loaded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import networkx as nx
+
+from ..planners.plan import Plan
+from ..planners.validate import output_types
+from ..tools.catalogue import Catalogue
+from ..tools.profiles import Profile
+from .calls import Result, through
+from .estimates import Estimates
+from .log import Event, Log
+from .pool import ModelPool
+from .state import Node, structure
+from .store import Store
+
+Status = Literal["done", "cached", "failed", "skipped", "passed through", "cancelled"]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """How one step ended."""
+
+    id: str
+    tool: str
+    status: Status
+    seconds: float = 0.0
+    digests: tuple[str, ...] = ()
+    """Content of its result: one digest, or one per item of a list."""
+    error: str | None = None
+    """Why it failed, or why it did not run."""
+    load: Callable[[], Result | None] = field(default=lambda: None, repr=False, compare=False)
+
+    @property
+    def value(self) -> Result | None:
+        """The result, loaded when asked for; None when there is none, or when it is no longer kept."""
+        return self.load()
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What runs have in common."""
+
+    catalogue: Catalogue
+    profile: Profile
+    pool: ModelPool
+    log: Log
+    estimates: Estimates
+    store: Store | None = None
+    """None: nothing is kept beyond the run."""
+    lanes: int = 2
+
+    def run(
+        self,
+        plan: Plan,
+        inputs: Mapping[str, Result],
+        *,
+        run: str,
+        on_event: Callable[[Event], None] = lambda event: None,
+        cancel: threading.Event | None = None,
+        only: Collection[str] | None = None,
+    ) -> list[StepRecord]:
+        """Run the steps and checks of a valid plan, or only `only` and what they need; return one record per step.
+
+        `run` is the id that `Log.start` gave. `on_event` is called on this thread. Setting `cancel`, or Ctrl-C,
+        stops the run: running steps are asked to give up, and what is finished is kept.
+        """
+        from .execution import Execution
+
+        nodes = graph_nodes(plan, self.catalogue, only)
+        return Execution(self, plan, nodes, inputs, run, on_event, cancel or threading.Event()).drive()
+
+
+def graph_nodes(plan: Plan, catalogue: Catalogue, only: Collection[str] | None = None) -> dict[str, Node]:
+    """Return what the run state has to know: every step and check, or only `only` and their ancestors."""
+    types = output_types(plan, catalogue)
+    nodes: dict[str, Node] = {}
+    for step in (*plan.steps, *plan.checked_steps()):
+        needs = frozenset(name for argument, name in step.references() if argument != "when")
+        condition = step.when.rpartition("$")[2] if step.when else None
+        negated = bool(step.when and step.when.startswith("not "))
+        handed_on = through(step, catalogue[step.tool], types) if step.when else None
+        nodes[step.id] = Node(needs, condition, negated, handed_on)
+    if only is not None:
+        graph = structure(nodes)
+        wanted = set(only).union(*(nx.ancestors(graph, name) for name in only))
+        nodes = {name: node for name, node in nodes.items() if name in wanted}
+    return nodes

@@ -1,0 +1,133 @@
+"""What a run comes back with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..planners.plan import Plan
+from ..tools.errors import Problem, UsageError
+from ..tools.values import Detections, Image, Labels, Number, Text, Verdict
+from .calls import Result as Output
+from .engine import StepRecord
+from .provenance import Provenance, write_image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PILImage
+
+Status = Literal["done", "refused", "failed", "cancelled"]
+_MEASURES = ("", "%", "px")
+"""Units that follow a number; any other unit is the name of what was counted."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a request ended; whatever was finished is in it."""
+
+    status: Status
+    answer: str | None = None
+    """The outputs that are words or numbers, one line each; why not, when it was refused."""
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    """Output → its value, or a tuple of them; those of failed steps are missing."""
+    plan: Plan | None = None
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    """Per check: `check`, `args`, `passed` (None when it could not be made), `score` in [0, 1], `reason`."""
+    problems: list[Problem] = field(default_factory=list)
+    """What is wrong with the plan, what is missing, or which step failed and why."""
+    steps: list[StepRecord] = field(default_factory=list)
+    """One per step and check, in the order of the plan."""
+    seconds: float = 0.0
+    run_id: str = ""
+    """Names the run in the log."""
+    provenance: Provenance | None = None
+
+    @property
+    def pictures(self) -> list[Image]:
+        """Every picture among the outputs, lists laid out flat."""
+        values = [v for output in self.outputs.values() for v in (output if isinstance(output, tuple) else (output,))]
+        return [value for value in values if isinstance(value, Image)]
+
+    @property
+    def images(self) -> list[PILImage]:
+        """The pictures as PIL images."""
+        return [picture.to_pil() for picture in self.pictures]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values: everything but the pictures."""
+        return {
+            "status": self.status,
+            "answer": self.answer,
+            "plan": self.plan.document() if self.plan else None,
+            "checks": self.checks,
+            "problems": [asdict(problem) for problem in self.problems],
+            "seconds": round(self.seconds, 3),
+        }
+
+    def save(self, path: str | Path, *, metadata: bool = True) -> list[Path]:
+        """Write the picture, or `name.png`, `name-2.png`, … for several; return the paths.
+
+        A PNG carries its plan unless `metadata` is False. Raises UsageError when there is no picture, or when
+        it cannot be written.
+        """
+        if not self.pictures:
+            raise UsageError(f"there is no picture to save as {str(path)!r}: the run ended as {self.status!r}")
+        first = Path(path)
+        count = len(self.pictures)
+        paths = [first, *(first.with_name(f"{first.stem}-{i}{first.suffix}") for i in range(2, count + 1))]
+        for picture, target in zip(self.pictures, paths, strict=True):
+            write_image(picture, target, self.provenance if metadata else None)
+        return paths
+
+
+def answer_of(outputs: Mapping[str, Output]) -> str | None:
+    """Return the outputs that can be said in words, one line each; None when there is none."""
+    said = {name: _say(output) for name, output in outputs.items()}
+    lines = {name: words for name, words in said.items() if words is not None}
+    if len(lines) <= 1:
+        return next(iter(lines.values()), None)
+    texts = {name for name in lines if isinstance(outputs[name], Text)}
+    return "\n".join(f"{name}: {words}" if name in texts else words for name, words in lines.items())
+
+
+def _say(output: Output) -> str | None:
+    if isinstance(output, tuple):
+        words = [said for said in map(_say, output) if said is not None]
+        return "\n".join(words) if words else None
+    if isinstance(output, Number) and output.unit not in _MEASURES:
+        return f"{output.unit}: {output.number:g}"
+    if isinstance(output, Detections):
+        return _count(output)
+    if isinstance(output, (Text, Number, Labels, Verdict)):
+        return str(output)
+    return None
+
+
+def _count(found: Detections) -> str:
+    """Say what was found: `person: 2`, or `text: 2 (STOP, EXIT)` where the labels add something."""
+    names = Counter(found.labels)
+    if not found.query:
+        return ", ".join(f"{name}: {count}" for name, count in names.items()) or "nothing found"
+    line = f"{found.query}: {len(found)}"
+    if set(names) <= {found.query}:
+        return line
+    return f"{line} ({', '.join(f'{name} ×{n}' if n > 1 else name for name, n in names.items())})"
+
+
+def checks_of(plan: Plan, records: Sequence[StepRecord]) -> list[dict[str, Any]]:
+    """Return what became of each check of the plan."""
+    ended = {record.id: record for record in records}
+    return [
+        {"check": step.tool, "args": dict(step.args), **_verdict(ended[step.id])}
+        for step in plan.checked_steps()
+        if step.id in ended
+    ]
+
+
+def _verdict(record: StepRecord) -> dict[str, Any]:
+    value = record.value
+    if isinstance(value, Verdict):
+        return {"passed": value.passed, "score": value.score, "reason": value.reason}
+    return {"passed": None, "score": None, "reason": record.error or "the check gave no verdict"}

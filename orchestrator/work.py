@@ -1,0 +1,178 @@
+"""One request from its first event to its Result, whatever happens in between."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from ..planners.plan import Plan
+from ..tools.catalogue import Catalogue, load_catalogue
+from ..tools.errors import Cancelled, PlanError, Problem, Refusal, ToolError
+from ..tools.profiles import Profile, load_profile
+from ..tools.weights import home as default_home
+from .calls import Held
+from .calls import Result as Output
+from .engine import Engine, StepRecord
+from .estimates import Estimates
+from .log import Event, Log
+from .planning import Limits, UnsupportedPlan
+from .pool import ModelPool
+from .provenance import Provenance, describe
+from .result import Result, Status, answer_of, checks_of
+from .store import Store
+
+OnEvent = Callable[[Event], None]
+
+
+class ProfileChoice(NamedTuple):
+    """Which profile is used, and why."""
+
+    profile: Profile
+    reason: str
+
+
+def choose_profile(profile: str | Profile = "auto") -> ProfileChoice:
+    """Return the profile of that name; `auto` is `embedded`, which runs everywhere. Raises UsageError."""
+    if isinstance(profile, Profile):
+        return ProfileChoice(profile, "it was given")
+    if profile == "auto":
+        return ProfileChoice(load_profile("embedded"), "it needs no GPU and no network")
+    return ProfileChoice(load_profile(profile), "it was asked for")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, beside what."""
+
+    profile: str | Profile = "auto"
+    on_event: OnEvent | None = None
+    home: str | Path | None = None
+    """Folder for kept results, log and measurements; default: $DIPTYCH_HOME or ~/.cache/diptych."""
+    use_store: bool = True
+    """False: compute everything, keep nothing."""
+    cancel: threading.Event | None = None
+    """Set it, from any thread, to stop the run."""
+    catalogue: Catalogue | None = None
+    """Default: every installed tool."""
+    lanes: int = 2
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What is kept under one home folder; open for as long as the process lives."""
+
+    store: Store
+    log: Log
+    estimates: Estimates
+
+
+def shelf(home: str | Path | None) -> Shelf:
+    """Return what is kept under `home`. Raises UsageError when the folder cannot be used."""
+    return _shelf((Path(home).expanduser() if home else default_home()).absolute())
+
+
+@cache
+def _shelf(folder: Path) -> Shelf:
+    return Shelf(Store(folder / "store"), Log(folder / "log.db"), Estimates(folder / "estimates.db"))
+
+
+@cache
+def pool() -> ModelPool:
+    """Return the models of this process: they stay loaded between runs."""
+    return ModelPool()
+
+
+def limits_of(catalogue: Catalogue, profile: Profile) -> Limits:
+    """Return what a plan has to fit on this machine."""
+    return Limits(catalogue, profile, int(pool().budget_mb) if profile.device == "cpu" else None)
+
+
+class Work:
+    """A request over inputs; `files` are the paths they came from."""
+
+    def __init__(self, options: Options, request: str, inputs: Mapping[str, Output], files: Mapping[str, str]) -> None:
+        self._options = options
+        self._inputs = inputs
+        self._files = files
+        self._catalogue = options.catalogue or load_catalogue()
+        self._profile = choose_profile(options.profile).profile
+        self._shelf = shelf(options.home)
+        self._request = request
+        self._on_event = options.on_event or (lambda event: None)
+
+    def carry_out(self, make: Callable[[Limits], Plan]) -> Result:
+        """Make the plan and run it. Refusals, problems and failures become the Result; UsageError passes."""
+        start = time.perf_counter()
+        log = self._shelf.log
+        event = log.start(self._request, {"profile": self._profile.name})
+        self._on_event(event)
+        result = Result("failed")
+        try:
+            result = self._attempt(event.run, make)
+        finally:
+            seconds = time.perf_counter() - start
+            self._on_event(log.finish(event.run, result.status, {"seconds": seconds}))
+        return replace(result, seconds=seconds, run_id=event.run)
+
+    def _attempt(self, run: str, make: Callable[[Limits], Plan]) -> Result:
+        try:
+            plan = make(limits_of(self._catalogue, self._profile))
+        except UnsupportedPlan as error:
+            return Result("refused", str(error), plan=error.plan, problems=list(error.problems))
+        except Refusal as error:
+            return Result("refused", str(error), problems=[Problem(str(error), kind="unsupported")])
+        except PlanError as error:
+            return Result("failed", problems=list(error.problems))
+        except ToolError as error:
+            return Result("failed", problems=[Problem(f"the planner failed: {error}", kind="failed")])
+        except Cancelled:
+            return Result("cancelled")
+        return self._result(plan, self._run(run, plan))
+
+    def _run(self, run: str, plan: Plan) -> list[StepRecord]:
+        log, kept = self._shelf.log, self._shelf
+        self._on_event(log.append(run, "plan", None, {"plan": plan.document()}))
+        store = kept.store if self._options.use_store else None
+        engine = Engine(self._catalogue, self._profile, pool(), log, kept.estimates, store, self._options.lanes)
+        inputs = {name: self._inputs[name] for name in plan.inputs if name in self._inputs}
+        return engine.run(plan, inputs, run=run, on_event=self._on_event, cancel=self._options.cancel)
+
+    def _result(self, plan: Plan, records: Sequence[StepRecord]) -> Result:
+        ids = {step.id for step in plan.steps}
+        own = [record for record in records if record.id in ids]
+        outputs = self._outputs(plan, records)
+        problems = [
+            Problem(record.error or "", record.id, kind="failed") for record in own if record.status == "failed"
+        ]
+        return Result(
+            _status(own),
+            answer_of(outputs),
+            outputs,
+            plan,
+            checks_of(plan, records),
+            problems,
+            list(records),
+            provenance=self._provenance(plan),
+        )
+
+    def _outputs(self, plan: Plan, records: Sequence[StepRecord]) -> dict[str, Output]:
+        values: dict[str, Output | None] = {**self._inputs, **{record.id: record.value for record in records}}
+        names = [output.removeprefix("$") for output in plan.outputs]
+        return {name: value for name in names if (value := values.get(name)) is not None}
+
+    def _provenance(self, plan: Plan) -> Provenance:
+        digests = {name: ",".join(Held.of(self._inputs[name]).digests) for name in plan.inputs}
+        files = {name: path for name, path in self._files.items() if name in digests}
+        return describe(plan, self._profile, self._catalogue, digests, files)
+
+
+def _status(records: Sequence[StepRecord]) -> Status:
+    statuses = {record.status for record in records}
+    if "cancelled" in statuses:
+        return "cancelled"
+    return "failed" if "failed" in statuses else "done"

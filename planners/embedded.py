@@ -1,0 +1,131 @@
+"""The planner that ships with the program: a small LLM with an adapter that knows this catalogue.
+
+SmolLM2-135M-Instruct (4-bit, packaged) runs in process through llama.cpp; the adapter beside this file was
+trained by `planners/training`. The model writes the shorthand of `notation.py` under a grammar made from the
+catalogue, so it cannot name a tool, an option or a choice that does not exist; what the grammar cannot
+express (types, order) is validated, and an answer that fails is drawn again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ..tools.catalogue import Catalogue
+from ..tools.errors import PlanError, Problem, ToolError, UsageError
+from ..tools.values import Image
+from ..tools.weights import home, locate
+from .adapter_gguf import convert_adapter
+from .notation import grammar, read_steps
+from .plan import Plan
+from .planner import Turn, input_names
+from .validate import validate
+
+BASE = "embedded:smollm2-135m-instruct"
+ADAPTER = Path(__file__).parent / "adapter" / "planner.safetensors"
+CONTEXT = 2048
+"""Tokens of request and plan together."""
+TRIES = 3
+"""First the most likely answer, then samples at rising temperature."""
+
+
+def prompt_text(request: str, inputs: Sequence[str]) -> str:
+    """Return what the model is given: the names of the input images, and the request."""
+    words = " ".join(request.replace("<|", "< |").split())
+    return f"<|im_start|>user\n{' '.join(inputs) or 'none'}: {words}<|im_end|>\n<|im_start|>assistant\n"
+
+
+class EmbeddedPlanner:
+    """Plans with the packaged model; loads it on the first plan (about a second) and keeps it."""
+
+    def __init__(self, adapter: Path | None = ADAPTER) -> None:
+        self._adapter = adapter
+
+    def plan(
+        self,
+        request: str,
+        images: Sequence[Image],
+        catalogue: Catalogue,
+        history: Sequence[Turn] = (),
+        problems: Sequence[Problem] = (),
+    ) -> Plan:
+        """See `Planner.plan`. Raises UsageError when the request is longer than the model reads."""
+        inputs = input_names(len(images))
+        found: list[Problem] = []
+        for attempt in range(TRIES):
+            if problems and attempt == 0:
+                continue  # the most likely answer is the one that had the problems
+            try:
+                text = self.complete(request, inputs, catalogue, attempt=attempt)
+                steps, outputs = read_steps(text, inputs, catalogue)
+                plan = Plan(request=request, inputs=dict.fromkeys(inputs, "Image"), steps=steps, outputs=outputs)
+                found = validate(plan, catalogue)
+            except PlanError as error:
+                found = list(error.problems)
+                continue
+            if not found:
+                return plan
+        raise PlanError(found)
+
+    def complete(
+        self, request: str, inputs: Sequence[str], catalogue: Catalogue, *, attempt: int = 0, constrained: bool = True
+    ) -> str:
+        """Return what the model writes: greedy at attempt 0, sampled with seed `attempt` after that."""
+        answer = _server(self._adapter).handle_completions(
+            {
+                "prompt": prompt_text(request, inputs),
+                "n_predict": 400,
+                "temperature": 0.0 if attempt == 0 else 0.4 * attempt,
+                "seed": attempt,
+                "stop": ["<|im_end|>"],
+                "cache_prompt": True,
+                **({"grammar": grammar(inputs, catalogue)} if constrained else {}),
+            }
+        )
+        return _text_of(answer)
+
+
+@cache
+def _server(adapter: Path | None) -> Any:
+    """Load the model, with the adapter where given; the one server of this process."""
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise UsageError(f"the embedded planner needs the package 'xllamacpp': pip install xllamacpp ({error})") from None
+    params = xllamacpp.CommonParams()
+    params.model.path = str(locate(BASE))
+    params.n_ctx = CONTEXT
+    params.n_parallel = 1
+    params.verbosity = -1
+    params.warmup = False
+    params.hostnames = ["127.0.0.1"]
+    params.api_keys = [secrets.token_hex(16)]
+    params.endpoint_slots = False
+    params.ui = False
+    if adapter is not None:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(_converted(adapter)), 1.0)]
+    return xllamacpp.Server(params)
+
+
+def _converted(adapter: Path) -> Path:
+    """Return the adapter in llama.cpp's form, from the cache or made now."""
+    if not adapter.is_file():
+        raise ToolError(f"the planning adapter {adapter.name} is missing", hint="reinstall diptych")
+    target = home() / "adapters" / f"{sha256(adapter.read_bytes()).hexdigest()[:16]}.gguf"
+    if not target.is_file():
+        convert_adapter(adapter, target)
+    return target
+
+
+def _text_of(answer: Any) -> str:
+    if answer.get("choices"):
+        return str(answer["choices"][0]["text"])
+    error = answer.get("error", answer)
+    message = str(error.get("message", error) if isinstance(error, dict) else error)
+    if "context" in message or "exceed" in message:
+        raise UsageError(f"the request is too long for the embedded planner: {message}; say it in fewer words")
+    raise ToolError(f"the embedded planner did not answer: {message}")

@@ -1,0 +1,1 @@
+"""How the embedded planner is taught: requests paired with plans, the recipe, and the measurement."""

@@ -1,0 +1,40 @@
+"""Word banks and phrase templates: text files in `phrases/`, sections in brackets, one entry a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "phrases"
+SMALL = ("slightly", "a bit", "a little", "gently", "a tad", "a little bit", "subtly", "just slightly")
+LARGE = ("a lot", "heavily", "strongly", "very much", "massively", "dramatically", "really", "considerably")
+
+
+@cache
+def phrases() -> dict[str, tuple[str, ...]]:
+    """Return every section of every file, in order, without duplicates."""
+    sections: dict[str, dict[str, None]] = {}
+    for path in sorted(FOLDER.glob("*.txt")):
+        current: dict[str, None] = {}
+        for line in path.read_text(encoding="utf-8").splitlines():
+            heading = re.fullmatch(r"\[(\w+)\]\s*", line)
+            if heading:
+                current = sections.setdefault(heading[1], {})
+            elif line.strip() and not line.startswith("#"):
+                current[line.strip()] = None
+    return {name: tuple(lines) for name, lines in sections.items()}
+
+
+def holdout(lines: Iterable[str], section: str, *, test: bool) -> list[str]:
+    """Split phrases so that the test split is worded in ways that training never sees: one in ten, by hash."""
+    lines = list(lines)
+    chosen = [line for line in lines if (_bucket(f"{section}:{line}") == 0) == test]
+    return chosen or lines
+
+
+def _bucket(text: str) -> int:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).digest()[0] % 10

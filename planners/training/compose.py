@@ -1,0 +1,212 @@
+"""Makes requests the way people write them: clauses joined, wrapped, misspelled; each with its plan."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ...tools.catalogue import Catalogue
+from ..notation import write_steps
+from ..planner import input_names
+from .banks import holdout, phrases
+from .draft import Draft
+from .intents import FINAL, INTENTS, QUESTIONS
+from .noise import misspell, punctuate, strip_marks, wrap
+from .slots import Filler, Slot, Target, query_of
+
+JOINERS = (" and ", " and ", " and then ", ", then ", ", and ", ". ", "; ", ", and also ", ". then ", ", after that ", " & ", ". also ",
+           ", ", " + ", " and finally ", ". and ")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training pair."""
+
+    request: str
+    inputs: tuple[str, ...]
+    answer: str
+    """The shorthand of the plan, or a `refuse` or `ask` line."""
+    kinds: tuple[str, ...]
+    """The intents it is made of."""
+
+
+@dataclass
+class Clause:
+    kind: str
+    text: str
+    slots: dict[str, Slot] = field(default_factory=dict)
+    joins: bool = True
+
+
+class Composer:
+    """Draws examples; the same seed gives the same examples."""
+
+    def __init__(self, catalogue: Catalogue, seed: int, *, test: bool = False) -> None:
+        self.catalogue = catalogue
+        self.draw = random.Random(f"{seed}:{'test' if test else 'train'}")
+        self.filler = Filler(self.draw, test=test)
+        self.test = test
+
+    def __iter__(self) -> Iterator[Example]:
+        while True:
+            yield self.example()
+
+    def example(self) -> Example:
+        """Return one example of any sort."""
+        sort = self.draw.choices(
+            [self.single, self.compound, self.conditional, self.refusal, self.unclear, self.foreign, self.several],
+            weights=[52, 30, 3, 5, 2, 3, 5],
+        )[0]
+        return sort()
+
+    # Sorts of requests
+
+    def single(self) -> Example:
+        """One clause, on its own."""
+        kind = self._kind(list(INTENTS))
+        clause = self.clause(kind)
+        inputs = self._inputs([kind])
+        draft = Draft(f"${inputs[0]}" if inputs else None)
+        self.build(clause, draft, inputs)
+        text = clause.text if kind in QUESTIONS else wrap(self.draw, clause.text)
+        return self._finish(text, inputs, draft, [kind])
+
+    def compound(self) -> Example:
+        """Two to four clauses in a row, the last may be a question or the comparison with the original."""
+        count = self.draw.choices([2, 3, 4], weights=[70, 25, 5])[0]
+        kinds = [self._kind([k for k in INTENTS if k not in FINAL]) for _ in range(count)]
+        first = "generate" if self.draw.random() < 0.06 else ""
+        if first:
+            kinds[0] = first
+        clauses = [self.clause(kind, joins=True) for kind in dict.fromkeys(kinds)]
+        inputs = () if first else self._inputs([c.kind for c in clauses])
+        draft = Draft(f"${inputs[0]}" if inputs else None)
+        text = ""
+        for number, clause in enumerate(clauses):
+            text += (self._joiner(number, len(clauses)) if number else "") + clause.text
+            self.build(clause, draft, inputs)
+        edited = draft.image != (f"${inputs[0]}" if inputs else "")
+        if edited and inputs and self.draw.random() < 0.06 and clauses[-1].kind not in QUESTIONS:
+            tail = self.filler.entry("before_after")
+            text += " " + tail.removeprefix("! ")
+            draft.image = draft.add("collage", images=["$photo", draft.image])
+        return self._finish(wrap(self.draw, text), inputs, draft, [c.kind for c in clauses])
+
+    def conditional(self) -> Example:
+        """An edit that happens only if something is, or is not, in the image."""
+        negative = self.draw.random() < 0.3
+        frame = self.filler.entry("if_not" if negative else "if_then")
+        simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS]
+        clause = self.clause(self._kind(simple), joins=True)
+        subject = self.filler.fill("bare" if negative else "any")
+        inputs = self._inputs([clause.kind])
+        draft = Draft(f"${inputs[0]}")
+        found = draft.add("exists", boxes=subject.value.boxes(draft))
+        draft.when = f"not {found}" if negative else found
+        self.build(clause, draft, inputs)
+        text = frame.removeprefix("! ").format(any=subject.text, bare=subject.text, clause=clause.text)
+        return self._finish(text, inputs, draft, ["if_not" if negative else "if_then", clause.kind])
+
+    def several(self) -> Example:
+        """The same edit on every input, or an edit on the second input only."""
+        inputs = tuple(input_names(self.draw.choice([2, 2, 3])))
+        simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS and not k.startswith("background_s")]
+        clause = self.clause(self._kind(simple), joins=True)
+        draft = Draft("$photo")
+        if self.draw.random() < 0.45:
+            draft.switch("$photo2")
+            self.build(clause, draft, inputs)
+            second = self.filler.fill("photo2").text
+            text = self.draw.choice(["in {s}, {c}", "{c} in {s}", "for {s}: {c}", "take {s} and {c}", "{c}, but only in {s}"]).format(s=second, c=clause.text)
+            return self._finish(wrap(self.draw, text), inputs, draft, ["second", clause.kind])
+        results = []
+        for name in inputs:
+            draft.switch(f"${name}")
+            self.build(clause, draft, inputs)
+            results.append(draft.image)
+        group = self.draw.choice(["both images", "each image", "all of these photos", "each of them", "all the images", "every photo", "both photos", "all pictures"])
+        text = self.draw.choice(["for {g}, {c}", "{c} in {g}", "in {g}, {c}", "{g}: {c}", "do this for {g}: {c}"]).format(g=group, c=clause.text)
+        if self.draw.random() < 0.4:
+            collage = self.clause("collage_row", joins=True)
+            collage.slots["inputs"] = Slot("", tuple(results))
+            INTENTS["collage_row"].build(draft, collage.slots)
+            text += self.draw.choice([" and ", ", then ", " and then ", ". then "]) + collage.text
+        return self._finish(wrap(self.draw, text), inputs, draft, ["each", clause.kind])
+
+    def refusal(self) -> Example:
+        """Something that no tool can do, alone or after something that one can."""
+        request, _, missing = self.filler.entry("refuse").partition("=>")
+        text, kinds = request.strip(), ["refuse"]
+        if self.draw.random() < 0.15:
+            text = self.clause(self._kind([k for k in INTENTS if INTENTS[k].inputs == 1]), joins=True).text + self._joiner(1, 2) + text
+        else:
+            text = wrap(self.draw, text) if self.draw.random() < 0.4 else text
+        return self._answer(text, f'refuse "{missing.strip()}"\n', kinds)
+
+    def unclear(self) -> Example:
+        request, _, question = self.filler.entry("ask").partition("=>")
+        return self._answer(request.strip(), f'ask "{question.strip()}"\n', ["ask"])
+
+    def foreign(self) -> Example:
+        """A request in another European language."""
+        request, _, meaning = self.filler.entry("foreign").partition("=>")
+        kind, _, filling = meaning.partition("|")
+        slots: dict[str, Slot] = {}
+        for part in filling.split(","):
+            name, _, value = (piece.strip() for piece in part.partition("="))
+            if name == "c":
+                slots[name] = Slot(value, value)
+            elif name:
+                target = Target("background") if value == "background" else Target("object", query_of(value))
+                slots[name] = Slot(value, target)
+        kind = kind.strip()
+        inputs = self._inputs([kind])
+        draft = Draft(f"${inputs[0]}")
+        self.build(Clause(kind, request.strip(), slots), draft, inputs)
+        return self._finish(request.strip(), inputs, draft, ["foreign", kind])
+
+    # Parts
+
+    def clause(self, kind: str, *, joins: bool = False) -> Clause:
+        """Return a filled phrase of a section; with `joins`, one that can stand in a compound."""
+        pool = holdout(phrases()[kind], kind, test=self.test)
+        pool = [line for line in pool if not line.startswith("! ")] or pool if joins else pool
+        template = self.draw.choice(pool).removeprefix("! ")
+        names = re.findall(r"\{(\w+)\}", template)
+        slots = {name: self.filler.fill(name) for name in names}
+        text = template.format(**{name: slot.text for name, slot in slots.items()})
+        slots["clause"] = Slot("", strip_marks(text))
+        if kind in ("add", "edit_style", "edit_weather", "edit_person", "answer"):
+            text = f"\x02{text}\x03"
+        return Clause(kind, text, slots)
+
+    def build(self, clause: Clause, draft: Draft, inputs: tuple[str, ...]) -> None:
+        """Append the steps of a clause."""
+        clause.slots.setdefault("inputs", Slot("", tuple(f"${name}" for name in inputs)))
+        INTENTS[clause.kind].build(draft, clause.slots)
+
+    def _kind(self, kinds: list[str]) -> str:
+        return self.draw.choices(kinds, weights=[INTENTS[kind].weight for kind in kinds])[0]
+
+    def _inputs(self, kinds: list[str]) -> tuple[str, ...]:
+        needed = max((INTENTS[kind].inputs for kind in kinds), default=1)
+        if needed == 0:
+            return tuple(input_names(self.draw.choices([0, 1], weights=[85, 15])[0]))
+        if any(kind.startswith("collage_") and kind != "collage_faces" for kind in kinds):
+            return tuple(input_names(max(needed, self.draw.choice([2, 2, 3, 4]))))
+        return tuple(input_names(needed))
+
+    def _joiner(self, number: int, count: int) -> str:
+        if count > 2 and number < count - 1:
+            return self.draw.choice([", ", ", ", "; ", ". ", " and ", ", then "])
+        return self.draw.choice(JOINERS)
+
+    def _finish(self, text: str, inputs: tuple[str, ...], draft: Draft, kinds: list[str]) -> Example:
+        return self._answer(text, write_steps(draft.steps, self.catalogue), kinds, inputs)
+
+    def _answer(self, text: str, answer: str, kinds: list[str], inputs: tuple[str, ...] = ("photo",)) -> Example:
+        if self.draw.random() < 0.18:
+            text = misspell(self.draw, text)
+        return Example(strip_marks(punctuate(self.draw, text)), inputs, answer, tuple(kinds))

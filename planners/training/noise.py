@@ -1,0 +1,72 @@
+"""How people really type: politeness, punctuation, capitals, typos.
+
+Spans between the marks \\x02 and \\x03 go into the plan word for word and are never misspelled.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+
+WRAPS = (
+    "please {}", "{} please", "can you {}?", "could you {}?", "could you please {}", "i want you to {}", "i'd like you to {}",
+    "would you {}?", "pls {}", "{} pls", "{}, thanks", "{}, thank you", "hey, {}", "hi! {}", "now {}", "just {}", "go ahead and {}",
+    "i need you to {}", "help me {}", "{} for me", "would you mind if you {}", "{} if you can", "ok so {}", "kindly {}", "quick one: {}",
+    "{} thx", "yo {}", "can u {}", "hello, could you {}", "using this photo, {}", "for this picture, {}", "in this image, {}",
+    "take this photo and {}", "with the attached image: {}", "i have this picture here. {}", "it's for my website. {}", "task: {}",
+    "my boss wants this: {}", "for a presentation i need this: {}", "{} - that's all", "{} asap", "so basically {}", "um, {}",
+    "i would love it if you could {}", "your job is to {}", "let's {}", "we should {}", "first of all, {}", "{}, if possible",
+    "{} and save it", "do the following: {}", "edit: {}",
+)
+NEIGHBORS = {
+    "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk", "k": "jl", "l": "ko",
+    "m": "n", "n": "bm", "o": "ip", "p": "ol", "q": "wa", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe", "x": "zc",
+    "y": "tu", "z": "x",
+}
+_SPAN = re.compile(r"(\x02.*?\x03)", re.DOTALL)
+
+
+def wrap(draw: random.Random, text: str) -> str:
+    """Put a clause into a polite or chatty frame, about every third time."""
+    return draw.choice(WRAPS).format(text) if draw.random() < 0.35 else text
+
+
+def misspell(draw: random.Random, text: str) -> str:
+    """Put one to three typing errors into words of four letters or more."""
+    parts = _SPAN.split(text)
+    for _ in range(draw.choices([1, 2, 3], weights=[60, 30, 10])[0]):
+        index = draw.randrange(0, len(parts), 2)
+        words = list(re.finditer(r"[A-Za-z]{4,}", parts[index]))
+        if words:
+            word = draw.choice(words)
+            parts[index] = parts[index][: word.start()] + _typo(draw, word[0]) + parts[index][word.end() :]
+    return "".join(parts)
+
+
+def _typo(draw: random.Random, word: str) -> str:
+    at = draw.randrange(1, len(word) - 1)
+    kind = draw.choice(["swap", "drop", "double", "neighbor", "swap", "drop"])
+    if kind == "swap":
+        return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    if kind == "drop":
+        return word[:at] + word[at + 1 :]
+    if kind == "double":
+        return word[:at] + word[at] + word[at:]
+    return word[:at] + draw.choice(NEIGHBORS.get(word[at].lower(), word[at])) + word[at + 1 :]
+
+
+def punctuate(draw: random.Random, text: str) -> str:
+    """Vary capitals and the final mark."""
+    roll = draw.random()
+    if roll < 0.45:
+        at = 1 if text.startswith("\x02") else 0
+        text = text[:at] + text[at : at + 1].upper() + text[at + 1 :]
+    elif roll < 0.47:
+        text = "".join(part if part.startswith("\x02") else part.upper() for part in _SPAN.split(text))
+    if text[-1:] in ".?!":
+        return text
+    return text + draw.choices(["", ".", "!", " "], weights=[60, 33, 5, 2])[0]
+
+
+def strip_marks(text: str) -> str:
+    return text.replace("\x02", "").replace("\x03", "")

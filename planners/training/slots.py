@@ -1,0 +1,274 @@
+"""What fills the blanks of a phrase: selections, objects, colors, amounts, words, numbers."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .banks import LARGE, SMALL, holdout, phrases
+from .draft import Draft
+
+DETERMINERS = re.compile(
+    r"^(?:(?:all of|both of|each of|every one of|any of|some of|all|both|every single|every|each|any|just|only)\s+)?"
+    r"(?:(?:the|a|an|my|his|her|their|our|your|its|this|that|these|those|some|any)\s+)?",
+    re.IGNORECASE,
+)
+
+
+def query_of(phrase: str) -> str:
+    """Return what to look for: the noun phrase without articles, possessives and quantifiers."""
+    rest = DETERMINERS.sub("", phrase, count=1).strip()
+    return rest or phrase
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A filled blank: the words of the request, and what they mean in a plan."""
+
+    text: str
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something to point at."""
+
+    kind: str
+    """object, subject, background, except, color, both."""
+    query: str = ""
+    which: str = ""
+    count: int = 1
+    parts: tuple[Target, ...] = ()
+
+    def boxes(self, draft: Draft) -> str:
+        """Append what finds the boxes; return their reference."""
+        found = draft.find(self.query)
+        if self.which:
+            extra = {"count": self.count} if self.count > 1 else {}
+            found = draft.add("pick", boxes=found, which=self.which, **extra)
+        draft.last_boxes = found
+        return found
+
+    def mask(self, draft: Draft) -> str:
+        """Append what selects the pixels; return the reference of the mask."""
+        mask = self._mask(draft)
+        draft.last_mask = mask
+        return mask
+
+    def _mask(self, draft: Draft) -> str:
+        if self.kind == "subject":
+            return draft.subject()
+        if self.kind == "background":
+            return draft.invert(draft.subject())
+        if self.kind == "except":
+            return draft.invert(self.parts[0].mask(draft))
+        if self.kind == "color":
+            return draft.add("color_range", image=draft.source, color=self.query)
+        if self.kind == "both":
+            return draft.add("union", a=self.parts[0].mask(draft), b=self.parts[1].mask(draft))
+        return draft.segment(self.boxes(draft))
+
+
+class Filler:
+    """Draws slot values from the banks; the test split draws from words that training never sees."""
+
+    def __init__(self, draw: random.Random, *, test: bool = False) -> None:
+        self.draw = draw
+        self.test = test
+
+    def entry(self, section: str) -> str:
+        """Return one line of a bank."""
+        return self.draw.choice(holdout(phrases()[section], section, test=self.test))
+
+    def chance(self, probability: float) -> bool:
+        return self.draw.random() < probability
+
+    def fill(self, name: str) -> Slot:
+        """Return a value for the slot called `name`."""
+        return SLOTS[name](self)
+
+    # Selections
+
+    def object(self) -> Slot:
+        """An object phrase with article, and how to find it."""
+        bank = self.draw.choices(
+            ["objects", "faces", "people", "texts", "codes", "eyes"], weights=[46, 18, 18, 12, 2, 4]
+        )[0]
+        if bank != "objects":
+            phrase = self.entry(bank)
+            if bank in ("faces", "people") and self.chance(0.12):
+                return self._picked("face" if bank == "faces" else self.draw.choice(["person", "man", "woman"]))
+            return Slot(phrase, Target("object", query_of(phrase)))
+        if self.chance(0.12):
+            return self._picked(self.entry("objects"))
+        noun = self.bare_object()
+        if self.chance(0.2):
+            article = self.draw.choice(["all the ", "all ", "the ", "every one of the ", "both ", "these "])
+            noun = self.entry("plurals")
+            return Slot(article + noun, Target("object", noun))
+        article = self.draw.choices(["the ", "my ", "that ", "this ", "her ", "his ", ""], weights=[74, 5, 5, 5, 3, 3, 5])[0]
+        return Slot(article + noun, Target("object", noun))
+
+    def bare_object(self) -> str:
+        """A noun phrase without article: cup, red cup, cup on the table."""
+        noun = self.entry("objects")
+        roll = self.draw.random()
+        if roll < 0.2:
+            return f"{self.entry('adjectives')} {noun}"
+        if roll < 0.32:
+            return f"{noun} {self.entry('places')}"
+        return noun
+
+    def _picked(self, noun: str) -> Slot:
+        """The leftmost cup, the cup on the left, the two largest cups."""
+        which, words = self.draw.choice(list(PICKS.items()))
+        word = self.draw.choice(words)
+        if self.chance(0.15) and not word.startswith("on"):
+            plural = self.entry("plurals")
+            number, count = self.draw.choice([("two", 2), ("three", 3), ("2", 2), ("3", 3), ("four", 4)])
+            return Slot(f"the {number} {word} {plural}", Target("object", plural, which, count))
+        text = f"the {noun} {word}" if word.startswith(("on ", "at ", "in ")) else f"the {word} {noun}"
+        return Slot(text, Target("object", noun, which))
+
+    def selection(self) -> Slot:
+        """Any selection: an object, the background, everything but an object, a color, two things."""
+        kind = self.draw.choices(
+            ["object", "background", "except", "subject", "color", "both"], weights=[62, 13, 9, 5, 3, 8]
+        )[0]
+        if kind == "object":
+            return self.object()
+        if kind in ("background", "subject"):
+            return Slot(self.entry(f"{kind}s"), Target(kind))
+        if kind == "color":
+            color = self.entry("colors")
+            frames = ["everything {}", "everything that is {}", "all {} areas", "the {} parts", "anything {}", "all the {} pixels"]
+            return Slot(self.draw.choice(frames).format(color), Target("color", color))
+        if kind == "both":
+            return self.both()
+        inner = self.object() if self.chance(0.85) else Slot(self.entry("subjects"), Target("subject"))
+        frames = ["everything but {}", "everything except {}", "everything around {}", "all but {}", "the rest of the image, not {}",
+                  "everything other than {}", "the area around {}", "everything apart from {}", "whatever is not {}"]
+        return Slot(self.draw.choice(frames).format(inner.text), Target("except", parts=(inner.value,)))
+
+    def both(self) -> Slot:
+        """Two objects joined by and."""
+        first, second = self.object(), self.object()
+        if first.value == second.value:
+            return first
+        joiner = self.draw.choice([" and ", " and ", " & ", " as well as "])
+        return Slot(first.text + joiner + second.text, Target("both", parts=(first.value, second.value)))
+
+    # Words and numbers
+
+    def verbatim(self, section: str) -> Slot:
+        """Words that go into the plan as they stand; marked so that no typo is put into them."""
+        words = self.entry(section)
+        return Slot(f"\x02{words}\x03", words)
+
+    def quoted(self) -> Slot:
+        words = self.entry("captions").replace('"', "'")
+        marks = self.draw.choices(['""', "''", "“”", "  ", "«»"], weights=[50, 22, 10, 14, 4])[0]
+        text = f"\x02{marks[0]}{words}{marks[1]}\x03" if marks.strip() else f"\x02{words}\x03"
+        return Slot(text, words)
+
+    def amount(self) -> Slot:
+        small = self.chance(0.5)
+        return Slot(self.draw.choice(SMALL if small else LARGE), "small" if small else "large")
+
+    def number(self, low: int, high: int, step: int = 1) -> Slot:
+        value = self.draw.randrange(low, high + 1, step)
+        return Slot(str(value), value)
+
+    def color(self) -> Slot:
+        color = self.entry("colors")
+        return Slot(color, color)
+
+    def any(self) -> Slot:
+        """`a dog`, `any people`: for questions about presence."""
+        if self.chance(0.4):
+            noun = self.entry("plurals")
+            return Slot(f"any {noun}", Target("object", noun))
+        noun = self.draw.choice(["face", "person", "text", "qr code"]) if self.chance(0.4) else self.bare_object()
+        article = "an " if noun[0] in "aeiou" else "a "
+        return Slot(("" if noun == "text" else article) + noun, Target("object", noun))
+
+    def bare(self) -> Slot:
+        noun = self.entry("plurals") if self.chance(0.5) else self.entry("objects")
+        return Slot(noun, Target("object", noun))
+
+    def plural(self) -> Slot:
+        noun = self.draw.choice(["faces", "people", "persons", "heads"]) if self.chance(0.4) else self.entry("plurals")
+        return Slot(noun, Target("object", noun))
+
+    def position(self) -> Slot:
+        value, words = self.draw.choice(list(POSITIONS.items()))
+        return Slot(self.draw.choice(words), value)
+
+    def ratio(self) -> Slot:
+        value = self.draw.choice(["16:9", "4:3", "3:2", "4:5", "9:16", "2:3", "21:9", "3:4", "5:4", "2:1"])
+        text = value if self.chance(0.6) else value.replace(":", self.draw.choice([" by ", "x", " to ", "/"]))
+        return Slot(text, value)
+
+    def class_name(self) -> Slot:
+        noun = self.entry("objects")
+        return Slot(("an " if noun[0] in "aeiou" else "a ") + noun, noun)
+
+    def style_part(self) -> Slot:
+        return self.draw.choice(
+            [Slot("a pencil sketch", "sketch"), Slot("a cartoon", "cartoon"), Slot("sepia", "sepia"),
+             Slot("a negative", "negative"), Slot("an oil painting", "oil")]
+        )
+
+
+PICKS: dict[str, list[str]] = {
+    "largest": ["largest", "biggest"],
+    "smallest": ["smallest", "tiniest"],
+    "leftmost": ["leftmost", "on the left", "on the far left", "at the left", "left"],
+    "rightmost": ["rightmost", "on the right", "on the far right", "at the right", "right"],
+    "topmost": ["topmost", "at the top", "uppermost", "highest"],
+    "bottommost": ["bottommost", "at the bottom", "lowest"],
+    "central": ["in the middle", "in the center", "central", "middle"],
+}
+POSITIONS: dict[str, list[str]] = {
+    "top-left": ["top left", "top left corner", "upper left", "upper left corner"],
+    "top": ["top", "top edge"],
+    "top-right": ["top right", "top right corner", "upper right corner", "upper right"],
+    "left": ["left", "left side", "left edge"],
+    "center": ["center", "middle", "centre"],
+    "right": ["right", "right side", "right edge"],
+    "bottom-left": ["bottom left", "bottom left corner", "lower left corner", "lower left"],
+    "bottom": ["bottom", "bottom edge", "foot"],
+    "bottom-right": ["bottom right", "bottom right corner", "lower right corner", "lower right"],
+}
+SECOND = ("the second image", "photo 2", "the other picture", "the second photo", "image 2", "the other image", "the 2nd photo",
+          "the second picture", "picture 2", "the other photo", "the second one", "the other one")
+
+SLOTS: dict[str, Callable[[Filler], Slot]] = {
+    "t": Filler.selection,
+    "o": Filler.object,
+    "n": Filler.plural,
+    "any": Filler.any,
+    "bare": Filler.bare,
+    "c": Filler.color,
+    "c2": Filler.color,
+    "a": Filler.amount,
+    "p": lambda f: f.number(5, 95, 5),
+    "d": lambda f: f.number(2, 80),
+    "w": lambda f: f.number(200, 4000, 20) if f.chance(0.7) else Slot("1920", 1920),
+    "h": lambda f: f.number(200, 3000, 20) if f.chance(0.7) else Slot("1080", 1080),
+    "q": Filler.quoted,
+    "pos": Filler.position,
+    "r": Filler.ratio,
+    "style": Filler.style_part,
+    "x": Filler.class_name,
+    "y": Filler.class_name,
+    "z": Filler.class_name,
+    "photo2": lambda f: Slot(f.draw.choice(SECOND)),
+    "scene": lambda f: f.verbatim("scenes"),
+    "prompt": lambda f: f.verbatim("prompts"),
+    "new": lambda f: f.verbatim("new_objects"),
+}
+"""Slot name in a phrase template → how to fill it."""

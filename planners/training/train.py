@@ -1,0 +1,207 @@
+"""Teach the small LLM to plan: a LoRA adapter over SmolLM2-135M-Instruct, on a CPU.
+
+    python -m diptych.planners.training.train --examples 14000
+
+The base weights are the packaged 4-bit ones, dequantised, so that the adapter meets at run time exactly what
+it was trained against. Loss is taken on the answer only, and logits are computed for those positions only.
+Method: LoRA, Hu et al. 2021 (arXiv 2106.09685). Interrupted training goes on from the last save.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...tools.catalogue import load_catalogue
+from ...tools.weights import home, locate
+from ..embedded import ADAPTER, BASE, prompt_text
+from .compose import Composer, Example
+
+TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+RANK = 16
+ALPHA = 32
+BATCH = 16
+PEAK_RATE = 1e-3
+END = "<|im_end|>"
+
+
+def base_folder() -> Path:
+    """Return the dequantised base model in transformers' format; made once, kept in the cache."""
+    folder = home() / "training" / "base"
+    if not (folder / "config.json").exists():
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+        file = locate(BASE)
+        model = AutoModelForCausalLM.from_pretrained(
+            file.parent,
+            gguf_file=file.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.float32,
+        )
+        AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+        model.save_pretrained(folder)
+    return folder
+
+
+def encode(example: Example, tokenizer: Any) -> tuple[list[int], int]:
+    """Return (token ids, length of the prompt part)."""
+    prompt = tokenizer(prompt_text(example.request, example.inputs), add_special_tokens=False).input_ids
+    answer = tokenizer(example.answer + END, add_special_tokens=False).input_ids
+    return prompt + answer, len(prompt)
+
+
+def batches(composer: Composer, tokenizer: Any, size: int = BATCH) -> Iterator[list[tuple[list[int], int]]]:
+    """Yield batches of encoded examples of about the same length, for ever."""
+    examples = iter(composer)
+    while True:
+        pool = sorted((encode(next(examples), tokenizer) for _ in range(size * 24)), key=lambda pair: len(pair[0]))
+        pool = [pair for pair in pool if len(pair[0]) <= 320]
+        groups = [pool[i : i + size] for i in range(0, len(pool) - size + 1, size)]
+        composer.draw.shuffle(groups)
+        yield from groups
+
+
+def loss_of(model: Any, batch: list[tuple[list[int], int]]) -> Any:
+    """Return the mean cross entropy over the answer tokens of a batch."""
+    import torch
+
+    width = max(len(ids) for ids, _ in batch)
+    tokens = torch.zeros(len(batch), width, dtype=torch.long)
+    mask = torch.zeros(len(batch), width, dtype=torch.long)
+    wanted = torch.zeros(len(batch), width, dtype=torch.bool)
+    for row, (ids, prompt) in enumerate(batch):
+        tokens[row, : len(ids)] = torch.tensor(ids)
+        mask[row, : len(ids)] = 1
+        wanted[row, prompt : len(ids)] = True
+    inner = model.base_model.model
+    hidden = inner.model(input_ids=tokens, attention_mask=mask).last_hidden_state[:, :-1]  # (B, T-1, D)
+    logits = inner.lm_head(hidden[wanted[:, 1:]])  # (answer tokens, V)
+    return torch.nn.functional.cross_entropy(logits, tokens[:, 1:][wanted[:, 1:]])
+
+
+def rate_at(progress: float) -> float:
+    """Learning rate: a short warm-up, a plateau until half of the time, then a straight line to zero."""
+    return PEAK_RATE * min(progress / 0.02, 1.0, max((1.0 - progress) / 0.5, 0.0)) + 1e-6
+
+
+def build_model(folder: Path) -> Any:
+    """Return the base model with a fresh adapter, ready to train."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=TARGETS))
+
+
+def train(examples: int, seed: int, out: Path, threads: int) -> None:
+    """Train on so many examples and keep the adapter in `out` (saved every five minutes)."""
+    import torch
+    from transformers import AutoTokenizer
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    tokenizer = AutoTokenizer.from_pretrained(base_folder())
+    model = build_model(base_folder())
+    weights = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=PEAK_RATE, weight_decay=0.01, betas=(0.9, 0.98))
+    state = _Progress.load(home() / "training" / f"state-{seed}.pt", model, optimizer)
+    stream = batches(Composer(load_catalogue(), seed + state.rounds), tokenizer)
+    saved = time.monotonic()
+    while state.examples < examples:
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(state.examples / examples)
+        batch = next(stream)
+        loss = loss_of(model, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        state.count(len(batch), sum(len(ids) for ids, _ in batch), float(loss.detach()))
+        if state.steps % 25 == 0:
+            print(f"examples {state.examples}  tokens {state.tokens}  loss {state.loss:.4f}", flush=True)
+        if time.monotonic() - saved > 300:
+            state.seconds += time.monotonic() - saved
+            saved = time.monotonic()
+            save_adapter(model, out, state)
+            state.save(model, optimizer)
+    state.seconds += time.monotonic() - saved
+    save_adapter(model, out, state)
+    state.save(model, optimizer)
+
+
+class _Progress:
+    """What a resumed training needs to know."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seconds, self.steps, self.examples, self.tokens, self.rounds, self.loss = 0.0, 0, 0, 0, 0, math.nan
+
+    @classmethod
+    def load(cls, path: Path, model: Any, optimizer: Any) -> _Progress:
+        import torch
+
+        progress = cls(path)
+        if path.exists():
+            kept = torch.load(path, weights_only=True)
+            model.load_state_dict(kept["weights"], strict=False)
+            optimizer.load_state_dict(kept["optimizer"])
+            for name, value in kept["counts"].items():
+                setattr(progress, name, value)
+            progress.rounds += 1000
+        return progress
+
+    def count(self, examples: int, tokens: int, loss: float) -> None:
+        self.steps += 1
+        self.examples += examples
+        self.tokens += tokens
+        self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
+
+    def counts(self) -> dict[str, float]:
+        return {name: value for name, value in vars(self).items() if name != "path"}
+
+    def save(self, model: Any, optimizer: Any) -> None:
+        import torch
+
+        weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        state = {"weights": weights, "optimizer": optimizer.state_dict(), "counts": self.counts()}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, self.path.with_suffix(".tmp"))
+        os.replace(self.path.with_suffix(".tmp"), self.path)
+
+
+def save_adapter(model: Any, folder: Path, state: _Progress) -> None:
+    """Write the adapter as fp16 safetensors, with the figures of the training in its header."""
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {}
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            short = name.removeprefix("base_model.model.model.").replace(".default", "")
+            tensors[short] = weight.detach().to(torch.float16).contiguous()
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = {"rank": str(RANK), "alpha": str(ALPHA), "base": BASE, "training": json.dumps(state.counts())}
+    save_file(tensors, folder / ".planner.tmp", metadata=facts)
+    os.replace(folder / ".planner.tmp", folder / ADAPTER.name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--examples", type=int, default=14000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--out", type=Path, default=ADAPTER.parent)
+    args = parser.parse_args()
+    train(args.examples, args.seed, args.out, args.threads)
+
+
+if __name__ == "__main__":
+    main()
