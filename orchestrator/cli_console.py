@@ -23,6 +23,7 @@ DONE, FAILED, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
 
 ANSWER_FIELDS = ("status", "answer", "outputs", "plan", "checks", "problems", "seconds")
+"""What the object of --json holds, in this order, for every command that plans or runs."""
 
 
 @dataclass
@@ -87,7 +88,8 @@ class Surface:
     def emit(self, document: Mapping[str, Any]) -> None:
         """Print the one object of --json."""
         if self.json:
-            self._stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+            ordered = {name: document[name] for name in (*ANSWER_FIELDS, *document) if name in document}
+            self._stdout.write(json.dumps(ordered, ensure_ascii=False) + "\n")
             self._stdout.flush()
 
     def complain(self, status: str, problems: Iterable[str | Problem]) -> None:

@@ -106,7 +106,7 @@ def doctor_page(found: Examination) -> Group:
         "packages": ", ".join(f"{name} {version}" for name, version in machine.packages.items()),
     }.items():
         facts.add_row(name, escape(value))
-    needs = _table(f"profile {found.profile!r} needs", "weights", "size", "memory", "licence", "state")
+    needs = _table(f"{found.profile} needs", "weights", "size", "memory", "licence", "state")
     colors = {"present": "green", "missing": "yellow", "broken": "red"}
     for need in found.needs:
         size = f"{need.size_mb:.1f} MiB" if need.size_mb else ""
@@ -121,8 +121,8 @@ def doctor_page(found: Examination) -> Group:
 
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for name in columns:
-        table.add_column(name, overflow="fold")
+    for i, name in enumerate(columns):
+        table.add_column(name, overflow="fold", no_wrap=i == 0)
     return table
 
 

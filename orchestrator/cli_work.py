@@ -95,12 +95,11 @@ def workflow_plan(job: Job) -> tuple[Plan, dict[str, Any]]:
         if name not in plan.inputs:
             known = ", ".join(plan.inputs) or "none"
             raise UsageError(f"the plan has no input {name!r}{did_you_mean(name, plan.inputs)}; it has: {known}")
-    inputs = {name: _typed(value, plan.inputs[name], name) for name, value in inputs.items()}
     free = [name for name in plan.inputs if name not in inputs]
     if len(job.images) > len(free):
         raise UsageError(f"{len(job.images)} images are given, but the plan takes only {len(free)} more")
     inputs.update(zip(free, job.images, strict=False))
-    return plan, inputs
+    return plan, {name: _typed(value, plan.inputs[name], name) for name, value in inputs.items()}
 
 
 def check_plan(plan: Plan, profile: str) -> None:

@@ -128,8 +128,9 @@ def _color(index: int) -> tuple[int, int, int]:
 
 
 def _depth(depth: Depth, side: int) -> PIL.Image:
-    near, far = float(np.nanmin(depth.metres)), float(np.nanmax(depth.metres))
-    scaled = 255 - np.nan_to_num((depth.metres - near) / max(far - near, 1e-6)) * 255
+    metres = np.nan_to_num(depth.metres)  # a hole in the map is drawn as near
+    near, far = float(metres.min()), float(metres.max())
+    scaled = 255 - (metres - near) / max(far - near, 1e-6) * 255
     picture = PIL.fromarray(scaled.astype(np.uint8)).convert("RGB")
     picture.thumbnail((side, side))
     return picture

@@ -86,7 +86,8 @@ def _read(name: str) -> str:
 def _facts(result: Result, profile: str) -> str:
     cached = sum(step.status == "cached" for step in result.steps)
     facts = [f"{result.seconds:.1f} s", f"{len(result.steps)} steps"]
-    facts += [f"{cached} known already"] * bool(cached) + [f"profile {profile}"] * bool(profile)
+    used = result.provenance.profile if result.provenance else profile
+    facts += [f"{cached} known already"] * bool(cached) + [f"profile {used}"] * bool(used)
     passed = [check["passed"] for check in result.checks]
     facts += [f"{passed.count(True)} of {len(passed)} checks passed"] * bool(passed)
     words = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
@@ -174,12 +175,13 @@ def _step(step: Step, plan: Plan, record: StepRecord | None, values: Mapping[str
     facts |= {"when": step.when} if step.when else {}
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(_plain(given))}</dd>" for name, given in facts.items())
     status = record.status if record else "not run"
+    summary = tool.summary.replace("`", "") if tool else ""
     seconds = f" · {record.seconds:.2f} s" if record and record.status == "done" else ""
     error = f'<div class="error">{escape(record.error)}</div>' if record and record.error else ""
     return (
         f'<div class="panel step">{_shot(step, plan, values, value)}<div class="about">'
         f"<h3>{escape(step.id)}<small>{escape(step.tool) if step.tool != step.id else ''}</small></h3>"
-        f"<p>{escape(tool.summary) if tool else ''}</p><dl>{rows}</dl>"
+        f"<p>{escape(summary)}</p><dl>{rows}</dl>"
         f'<span class="pill {escape(status)}">{escape(status)}{seconds}</span>{error}</div></div>'
     )
 

@@ -29,7 +29,6 @@ def converse(
 
     `repairs` is how often that happens. Raises PlanError with the problems of the last answer, and Refusal.
     """
-    messages = list(messages)
     for turn in range(repairs + 1):
         text = ask(messages)
         try:
@@ -42,7 +41,8 @@ def converse(
             failure = error
         if turn == repairs:
             raise failure
-        messages += [
+        messages = [
+            *messages,
             {"role": "assistant", "content": text},
             {"role": "user", "content": repair_message(failure.problems)},
         ]

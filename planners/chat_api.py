@@ -40,6 +40,7 @@ class ChatPlanner:
         repairs: int = 2,
         timeout: float = 120.0,
         max_tokens: int = 4096,
+        max_steps: int = 40,
     ) -> None:
         """`images`: attach them, for a model that can see. `timeout` in seconds, for one answer."""
         self.model = model
@@ -48,6 +49,7 @@ class ChatPlanner:
         self.repairs = repairs
         self.timeout = timeout
         self.max_tokens = max_tokens
+        self.max_steps = max_steps
         self._level = 0
 
     def plan(
@@ -71,7 +73,7 @@ class ChatPlanner:
             {"role": "system", "content": system_prompt(catalogue)},
             {"role": "user", "content": content},
         ]
-        formats = _formats(catalogue)
+        formats = _formats(catalogue, self.max_steps, hosted=self._hosted)
         with self._client() as client:
             return converse(
                 lambda turn: self._ask(client, turn, formats),
@@ -82,11 +84,14 @@ class ChatPlanner:
                 repairs=self.repairs,
             )
 
+    @property
+    def _hosted(self) -> bool:
+        return urlsplit(self.base_url).hostname == "api.openai.com"
+
     def _client(self) -> OpenAI:
         from openai import OpenAI
 
-        hosted = "api.openai.com" in self.base_url
-        if hosted and not os.environ.get("OPENAI_API_KEY"):
+        if self._hosted and not os.environ.get("OPENAI_API_KEY"):
             raise UsageError("no key for api.openai.com: set OPENAI_API_KEY, or name a server: openai:MODEL@BASE_URL")
         # Servers of one's own ask for no key, but the client insists on some text.
         key = os.environ.get("OPENAI_API_KEY") or "none"
@@ -145,14 +150,17 @@ class ChatPlanner:
         return ToolError(f"{where} refuses the request: {said}", hint="a model that reads longer prompts may help")
 
 
-def _formats(catalogue: Catalogue) -> list[dict[str, Any]]:
-    """Ways to ask for JSON, the most exact first."""
-    schema = {"name": "plan", "strict": True, "schema": answer_schema(catalogue, strict=True)}
-    return [
-        {"response_format": {"type": "json_schema", "json_schema": schema}},
-        {"response_format": {"type": "json_object"}},
-        {},
-    ]
+def _formats(catalogue: Catalogue, max_steps: int, *, hosted: bool) -> list[dict[str, Any]]:
+    """Ways to ask for JSON, the most exact first.
+
+    OpenAI takes only the strict form of the schema. Other servers take both, and small models do better with
+    the plain one, which does not ask for nulls.
+    """
+    strict = {"name": "plan", "strict": True, "schema": answer_schema(catalogue, max_steps=max_steps, strict=True)}
+    plain = {"name": "plan", "schema": answer_schema(catalogue, max_steps=max_steps)}
+    schemas = [strict] if hosted else [plain, strict]
+    formats: list[dict[str, Any]] = [{"type": "json_schema", "json_schema": schema} for schema in schemas]
+    return [*({"response_format": format} for format in [*formats, {"type": "json_object"}]), {}]
 
 
 def _attachment(image: Image) -> dict[str, Any]:

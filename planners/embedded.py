@@ -27,7 +27,7 @@ from .validate import validate
 
 BASE = "embedded:smollm2-135m-instruct"
 ADAPTER = Path(__file__).parent / "adapter" / "planner.safetensors"
-CONTEXT = 2048
+CONTEXT = 4096
 """Tokens of request and plan together."""
 TRIES = 3
 """First the most likely answer, then samples at rising temperature."""
@@ -71,22 +71,30 @@ class EmbeddedPlanner:
                 return plan
         raise PlanError(found)
 
-    def complete(
-        self, request: str, inputs: Sequence[str], catalogue: Catalogue, *, attempt: int = 0, constrained: bool = True
-    ) -> str:
-        """Return what the model writes: greedy at attempt 0, sampled with seed `attempt` after that."""
-        answer = _server(self._adapter).handle_completions(
-            {
-                "prompt": prompt_text(request, inputs),
-                "n_predict": 400,
-                "temperature": 0.0 if attempt == 0 else 0.4 * attempt,
-                "seed": attempt,
-                "stop": ["<|im_end|>"],
-                "cache_prompt": True,
-                **({"grammar": grammar(inputs, catalogue)} if constrained else {}),
-            }
-        )
-        return _text_of(answer)
+    def complete(self, request: str, inputs: Sequence[str], catalogue: Catalogue, *, attempt: int = 0) -> str:
+        """Return the shorthand that the model writes; see `complete`."""
+        return complete(self._adapter, request, inputs, catalogue, attempt=attempt)
+
+
+def complete(
+    adapter: Path | None, request: str, inputs: Sequence[str], catalogue: Catalogue, *, attempt: int = 0
+) -> str:
+    """Return what the model, with or without an adapter, writes under the catalogue's grammar.
+
+    Attempt 0 is greedy; later ones are sampled, with the attempt as seed, ever more freely.
+    """
+    answer = _server(adapter).handle_completions(
+        {
+            "prompt": prompt_text(request, inputs),
+            "n_predict": 400,
+            "temperature": 0.4 * attempt,
+            "seed": attempt,
+            "stop": ["<|im_end|>"],
+            "cache_prompt": True,
+            "grammar": grammar(inputs, catalogue),
+        }
+    )
+    return _text_of(answer)
 
 
 @cache
@@ -95,7 +103,9 @@ def _server(adapter: Path | None) -> Any:
     try:
         import xllamacpp
     except ImportError as error:
-        raise UsageError(f"the embedded planner needs the package 'xllamacpp': pip install xllamacpp ({error})") from None
+        raise UsageError(
+            f"the embedded planner needs the package 'xllamacpp': pip install xllamacpp ({error})"
+        ) from None
     params = xllamacpp.CommonParams()
     params.model.path = str(locate(BASE))
     params.n_ctx = CONTEXT

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,14 @@ class LocalPlanner:
     """
 
     def __init__(
-        self, source: str, *, device: str | None = None, dtype: str = "auto", repairs: int = 2, max_tokens: int = 2048
+        self,
+        source: str,
+        *,
+        device: str | None = None,
+        dtype: str = "auto",
+        repairs: int = 2,
+        max_tokens: int = 2048,
+        max_steps: int = 40,
     ) -> None:
         """`device`: a torch device, by default the first GPU or else the CPU. `max_tokens` bounds one answer."""
         self.source = source
@@ -36,6 +42,7 @@ class LocalPlanner:
         self.dtype = dtype
         self.repairs = repairs
         self.max_tokens = max_tokens
+        self.max_steps = max_steps
 
     def plan(
         self,
@@ -62,10 +69,10 @@ class LocalPlanner:
 
     def answer(self, messages: Sequence[Message], catalogue: Catalogue) -> str:
         """Return the model's constrained answer as JSON text. Raises PlanError when it does not end in time."""
+        tokenizer, _, guide = self._parts
         from llguidance import LLMatcher
 
-        tokenizer, _, guide = self._parts
-        schema = {**answer_schema(catalogue), "x-guidance": GUIDANCE}
+        schema = {**answer_schema(catalogue, max_steps=self.max_steps), "x-guidance": GUIDANCE}
         matcher = LLMatcher(guide, LLMatcher.grammar_from_json_schema(schema), log_level=0)
         if matcher.is_error():
             raise UsageError(f"the tokenizer of {self.source!r} cannot be constrained: {matcher.get_error()[:200]}")
@@ -99,10 +106,11 @@ class LocalPlanner:
     @cached_property
     def _parts(self) -> tuple[Any, Any, Any]:
         """(tokenizer, model, the tokenizer as llguidance sees it); loaded at the first plan."""
-        if find_spec("llguidance") is None:
-            raise UsageError("planner 'local' needs llguidance: pip install 'diptych[local]'")
+        try:
+            from llguidance.hf import from_tokenizer
+        except ImportError:
+            raise UsageError("planner 'local' needs llguidance: pip install 'diptych[local]'") from None
         import torch
-        from llguidance.hf import from_tokenizer
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         name, _, revision = self.source.partition("@")

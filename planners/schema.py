@@ -17,9 +17,9 @@ from ..tools.values import KINDS
 
 Schema = dict[str, Any]
 
-NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
-REFERENCE: Schema = {"type": "string", "pattern": "^[$][A-Za-z_][A-Za-z0-9_]*$"}
-CONDITION: Schema = {"type": "string", "pattern": "^(not )?[$][A-Za-z_][A-Za-z0-9_]*$"}
+NAME = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+REFERENCE: Schema = {"type": "string", "pattern": "^[$][A-Za-z_][A-Za-z0-9_]{0,63}$"}
+CONDITION: Schema = {"type": "string", "pattern": "^(not )?[$][A-Za-z_][A-Za-z0-9_]{0,63}$"}
 
 LENGTHS = {"minLength": 1, "maxLength": 400}
 """A constrained model that has lost its way closes a string after so many characters."""

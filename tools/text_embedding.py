@@ -27,7 +27,7 @@ MAX_TOKENS = 128
 class MiniLm(TextEmbedder):
     """Sentence embedding by a small BERT."""
 
-    memory_mb = 120
+    memory_mb = 140
 
     def __init__(self, tokenizer: Any, tensors: Mapping[str, Array], heads: int, layers: int, epsilon: float) -> None:
         self._tokenizer = tokenizer

@@ -114,7 +114,7 @@ class Tool:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a step's `args`."""
-        ref = {"type": "string", "pattern": "^[$][A-Za-z_][A-Za-z0-9_]*$"}
+        ref = {"type": "string", "pattern": "^[$][A-Za-z_][A-Za-z0-9_]{0,63}$"}
         refs = {"anyOf": [ref, {"type": "array", "items": ref, "minItems": 1}]}
         properties: dict[str, Any] = {
             p.name: {**(refs if p.type.many else ref), "title": str(p.type)} for p in self.ports.values()

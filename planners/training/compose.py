@@ -16,8 +16,24 @@ from .intents import FINAL, INTENTS, QUESTIONS
 from .noise import misspell, punctuate, strip_marks, wrap
 from .slots import Filler, Slot, Target, query_of
 
-JOINERS = (" and ", " and ", " and then ", ", then ", ", and ", ". ", "; ", ", and also ", ". then ", ", after that ", " & ", ". also ",
-           ", ", " + ", " and finally ", ". and ")
+JOINERS = (
+    " and ",
+    " and ",
+    " and then ",
+    ", then ",
+    ", and ",
+    ". ",
+    "; ",
+    ", and also ",
+    ". then ",
+    ", after that ",
+    " & ",
+    ". also ",
+    ", ",
+    " + ",
+    " and finally ",
+    ". and ",
+)
 
 
 @dataclass(frozen=True)
@@ -112,22 +128,41 @@ class Composer:
     def several(self) -> Example:
         """The same edit on every input, or an edit on the second input only."""
         inputs = tuple(input_names(self.draw.choice([2, 2, 3])))
-        simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS and not k.startswith("background_s")]
+        simple = [
+            k
+            for k in INTENTS
+            if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS and not k.startswith("background_s")
+        ]
         clause = self.clause(self._kind(simple), joins=True)
         draft = Draft("$photo")
         if self.draw.random() < 0.45:
             draft.switch("$photo2")
             self.build(clause, draft, inputs)
             second = self.filler.fill("photo2").text
-            text = self.draw.choice(["in {s}, {c}", "{c} in {s}", "for {s}: {c}", "take {s} and {c}", "{c}, but only in {s}"]).format(s=second, c=clause.text)
+            text = self.draw.choice(
+                ["in {s}, {c}", "{c} in {s}", "for {s}: {c}", "take {s} and {c}", "{c}, but only in {s}"]
+            ).format(s=second, c=clause.text)
             return self._finish(wrap(self.draw, text), inputs, draft, ["second", clause.kind])
         results = []
         for name in inputs:
             draft.switch(f"${name}")
             self.build(clause, draft, inputs)
             results.append(draft.image)
-        group = self.draw.choice(["both images", "each image", "all of these photos", "each of them", "all the images", "every photo", "both photos", "all pictures"])
-        text = self.draw.choice(["for {g}, {c}", "{c} in {g}", "in {g}, {c}", "{g}: {c}", "do this for {g}: {c}"]).format(g=group, c=clause.text)
+        group = self.draw.choice(
+            [
+                "both images",
+                "each image",
+                "all of these photos",
+                "each of them",
+                "all the images",
+                "every photo",
+                "both photos",
+                "all pictures",
+            ]
+        )
+        text = self.draw.choice(
+            ["for {g}, {c}", "{c} in {g}", "in {g}, {c}", "{g}: {c}", "do this for {g}: {c}"]
+        ).format(g=group, c=clause.text)
         if self.draw.random() < 0.4:
             collage = self.clause("collage_row", joins=True)
             collage.slots["inputs"] = Slot("", tuple(results))
@@ -140,7 +175,11 @@ class Composer:
         request, _, missing = self.filler.entry("refuse").partition("=>")
         text, kinds = request.strip(), ["refuse"]
         if self.draw.random() < 0.15:
-            text = self.clause(self._kind([k for k in INTENTS if INTENTS[k].inputs == 1]), joins=True).text + self._joiner(1, 2) + text
+            text = (
+                self.clause(self._kind([k for k in INTENTS if INTENTS[k].inputs == 1]), joins=True).text
+                + self._joiner(1, 2)
+                + text
+            )
         else:
             text = wrap(self.draw, text) if self.draw.random() < 0.4 else text
         return self._answer(text, f'refuse "{missing.strip()}"\n', kinds)

@@ -371,6 +371,18 @@ INTENTS: dict[str, Intent] = {
 FINAL = frozenset({"crop_each", "collage_faces", "compare", "generate"})
 """Intents after which nothing more is done to the image."""
 QUESTIONS = frozenset(
-    {"count", "exists", "read", "read_code", "caption", "dominant_colors", "area", "classify", "similarity", "answer", "compare"}
+    {
+        "count",
+        "exists",
+        "read",
+        "read_code",
+        "caption",
+        "dominant_colors",
+        "area",
+        "classify",
+        "similarity",
+        "answer",
+        "compare",
+    }
 )
 """Intents that answer instead of editing."""

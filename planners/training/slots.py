@@ -109,7 +109,9 @@ class Filler:
             article = self.draw.choice(["all the ", "all ", "the ", "every one of the ", "both ", "these "])
             noun = self.entry("plurals")
             return Slot(article + noun, Target("object", noun))
-        article = self.draw.choices(["the ", "my ", "that ", "this ", "her ", "his ", ""], weights=[74, 5, 5, 5, 3, 3, 5])[0]
+        article = self.draw.choices(
+            ["the ", "my ", "that ", "this ", "her ", "his ", ""], weights=[74, 5, 5, 5, 3, 3, 5]
+        )[0]
         return Slot(article + noun, Target("object", noun))
 
     def bare_object(self) -> str:
@@ -144,13 +146,29 @@ class Filler:
             return Slot(self.entry(f"{kind}s"), Target(kind))
         if kind == "color":
             color = self.entry("colors")
-            frames = ["everything {}", "everything that is {}", "all {} areas", "the {} parts", "anything {}", "all the {} pixels"]
+            frames = [
+                "everything {}",
+                "everything that is {}",
+                "all {} areas",
+                "the {} parts",
+                "anything {}",
+                "all the {} pixels",
+            ]
             return Slot(self.draw.choice(frames).format(color), Target("color", color))
         if kind == "both":
             return self.both()
         inner = self.object() if self.chance(0.85) else Slot(self.entry("subjects"), Target("subject"))
-        frames = ["everything but {}", "everything except {}", "everything around {}", "all but {}", "the rest of the image, not {}",
-                  "everything other than {}", "the area around {}", "everything apart from {}", "whatever is not {}"]
+        frames = [
+            "everything but {}",
+            "everything except {}",
+            "everything around {}",
+            "all but {}",
+            "the rest of the image, not {}",
+            "everything other than {}",
+            "the area around {}",
+            "everything apart from {}",
+            "whatever is not {}",
+        ]
         return Slot(self.draw.choice(frames).format(inner.text), Target("except", parts=(inner.value,)))
 
     def both(self) -> Slot:
@@ -218,8 +236,13 @@ class Filler:
 
     def style_part(self) -> Slot:
         return self.draw.choice(
-            [Slot("a pencil sketch", "sketch"), Slot("a cartoon", "cartoon"), Slot("sepia", "sepia"),
-             Slot("a negative", "negative"), Slot("an oil painting", "oil")]
+            [
+                Slot("a pencil sketch", "sketch"),
+                Slot("a cartoon", "cartoon"),
+                Slot("sepia", "sepia"),
+                Slot("a negative", "negative"),
+                Slot("an oil painting", "oil"),
+            ]
         )
 
 
@@ -243,8 +266,20 @@ POSITIONS: dict[str, list[str]] = {
     "bottom": ["bottom", "bottom edge", "foot"],
     "bottom-right": ["bottom right", "bottom right corner", "lower right corner", "lower right"],
 }
-SECOND = ("the second image", "photo 2", "the other picture", "the second photo", "image 2", "the other image", "the 2nd photo",
-          "the second picture", "picture 2", "the other photo", "the second one", "the other one")
+SECOND = (
+    "the second image",
+    "photo 2",
+    "the other picture",
+    "the second photo",
+    "image 2",
+    "the other image",
+    "the 2nd photo",
+    "the second picture",
+    "picture 2",
+    "the other photo",
+    "the second one",
+    "the other one",
+)
 
 SLOTS: dict[str, Callable[[Filler], Slot]] = {
     "t": Filler.selection,

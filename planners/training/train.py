@@ -174,7 +174,7 @@ class _Progress:
         state = {"weights": weights, "optimizer": optimizer.state_dict(), "counts": self.counts()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(state, self.path.with_suffix(".tmp"))
-        os.replace(self.path.with_suffix(".tmp"), self.path)
+        self.path.with_suffix(".tmp").replace(self.path)
 
 
 def save_adapter(model: Any, folder: Path, state: _Progress) -> None:
@@ -190,7 +190,7 @@ def save_adapter(model: Any, folder: Path, state: _Progress) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"rank": str(RANK), "alpha": str(ALPHA), "base": BASE, "training": json.dumps(state.counts())}
     save_file(tensors, folder / ".planner.tmp", metadata=facts)
-    os.replace(folder / ".planner.tmp", folder / ADAPTER.name)
+    (folder / ".planner.tmp").replace(folder / ADAPTER.name)
 
 
 def main() -> None:

@@ -106,7 +106,8 @@ def refuse_mask(image: Image) -> Mask:
 @tool(family="editor")
 def crash(image: Image) -> Image:
     """Break."""
-    return {}["missing"]
+    known: dict[str, Image] = {}
+    return known["missing"]
 
 
 @tool(family="editor")
@@ -125,7 +126,7 @@ def scribble(image: Image) -> Image:
 @tool(family="editor")
 def lie(image: Image) -> Image:
     """Return something else."""
-    return image.pixels
+    return image.pixels  # type: ignore[return-value]
 
 
 @tool(family="editor")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,14 +135,22 @@ def test_numbers_and_words_reach_parameters(tmp_path: Path) -> None:
 
 
 def test_checks_report_and_do_not_fail_the_run(tmp_path: Path) -> None:
-    checks = [{"check": "is_bright", "image": "$a"}, {"check": "is_bright", "image": "$a", "level": 1}]
+    checks: list[dict[str, Any]] = [
+        {"check": "is_bright", "image": "$a"},
+        {"check": "is_bright", "image": "$a", "level": 1},
+    ]
     result = execute(plan(["a lighten image=$photo"], "a", checks), tmp_path)
     assert result.status == "done" and [check["passed"] for check in result.checks] == [False, True]
 
 
 def test_cancel_stops_a_running_step_and_starts_no_other(tmp_path: Path) -> None:
     cancel = threading.Event()
-    threading.Thread(target=lambda: STARTED.wait() and cancel.set()).start()
+
+    def stop() -> None:
+        STARTED.wait()
+        cancel.set()
+
+    threading.Thread(target=stop).start()
     steps = ["k lighten image=$photo", "a slow image=$k", "b lighten image=$a"]
     result = execute(plan(steps, "b k"), tmp_path, cancel=cancel)
     assert result.status == "cancelled" and list(result.outputs) == ["k"]

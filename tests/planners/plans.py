@@ -15,6 +15,11 @@ def step(id: str, tool: str, *, for_each: str | None = None, when: str | None = 
     return Step(id=id, tool=tool, args=args, for_each=for_each, when=when)
 
 
+def check(tool: str, **args: Any) -> Check:
+    """A check with its arguments as keywords."""
+    return Check.model_validate({"check": tool, **args})
+
+
 def plan(*steps: Step, outputs: list[str] | None = None, checks: tuple[Check, ...] = (), **inputs: str) -> Plan:
     """A plan over one photo whose output is the last step, unless said otherwise."""
     chosen = outputs if outputs is not None else [f"${steps[-1].id}"]
@@ -26,8 +31,8 @@ DOG_TO_CAT = plan(
     step("area", "segment", image="$photo", boxes="$dog"),
     step("cat", "inpaint", image="$photo", mask="$area", prompt="a cat"),
     checks=(
-        Check(check="shows", image="$cat", query="cat", count=1),
-        Check(check="preserved", before="$photo", after="$cat", outside="$area"),
+        check("shows", image="$cat", query="cat", count=1),
+        check("preserved", before="$photo", after="$cat", outside="$area"),
     ),
 )
 """The plan of the README."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import socket
@@ -18,7 +19,7 @@ from PIL import Image as PIL
 from diptych.planners.chat_api import ChatPlanner
 from diptych.planners.plan import Plan
 from diptych.planners.planner import Turn
-from diptych.planners.validate import validate
+from diptych.planners.schema import answer_schema
 from diptych.tools.catalogue import Catalogue
 from diptych.tools.errors import PlanError, Problem, Refusal, ToolError, UsageError
 from diptych.tools.values import Image
@@ -59,7 +60,8 @@ class Server:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                with contextlib.suppress(BrokenPipeError):
+                    self.wfile.write(data)
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Keep the output of the tests clean."""
@@ -71,10 +73,9 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.http.server_address[1]}/v1"
 
-    def ask(self, *replies: Reply, images: tuple[Image, ...] = (), **options: Any) -> Plan:
+    def ask(self, *replies: Reply, **options: Any) -> Plan:
         self.replies = list(replies)
-        given = images or (photo("cat"),)
-        return ChatPlanner("m", base_url=self.url, **options).plan("blur it", given, CATALOGUE)
+        return ChatPlanner("m", base_url=self.url, **options).plan("blur it", [photo("cat")], CATALOGUE)
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def test_a_good_answer_is_a_plan(server: Server) -> None:
     made = server.ask(lambda body: said(GOOD))
     assert (made.steps, made.request, made.inputs) == (BLUR.steps, "blur it", {"photo": "Image"})
-    assert server.seen[0]["response_format"]["json_schema"]["strict"] is True
+    assert server.seen[0]["response_format"]["json_schema"]["schema"] == answer_schema(CATALOGUE)
 
 
 def test_problems_go_back_word_for_word(server: Server) -> None:
@@ -106,15 +107,15 @@ def test_repairs_end(server: Server) -> None:
     assert len(server.seen) == 3
 
 
-@pytest.mark.parametrize("refused", [{"json_schema"}, {"json_schema", "json_object"}])
+@pytest.mark.parametrize(("refused", "requests"), [({"json_schema"}, 3), ({"json_schema", "json_object"}, 4)])
 @pytest.mark.parametrize("status", [400, 422])
-def test_a_server_that_knows_fewer_formats(server: Server, refused: set[str], status: int) -> None:
+def test_a_server_that_knows_fewer_formats(server: Server, refused: set[str], requests: int, status: int) -> None:
     def reply(body: dict[str, Any]) -> tuple[int, Any]:
         kind = body.get("response_format", {}).get("type")
         return (status, {"error": {"message": f"no {kind}"}}) if kind in refused else said(f"```json\n{GOOD}\n```")
 
     assert server.ask(reply).steps == BLUR.steps
-    assert len(server.seen) == len(refused) + 1
+    assert len(server.seen) == requests
 
 
 def test_a_server_that_refuses_everything(server: Server) -> None:
@@ -209,11 +210,11 @@ def test_the_address_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(("shape", "expected"), [((2000, 3000, 4), (768, 512)), ((1, 1, 3), (1, 1))])
 def test_images_are_attached_small(server: Server, shape: tuple[int, ...], expected: tuple[int, int]) -> None:
     """The transparent black image arrives white."""
-    server.ask(lambda body: said(GOOD), images=(Image(np.zeros(shape, np.uint8)),), **{"repairs": 0})
-    assert isinstance(server.seen[-1]["messages"][1]["content"], str)
+    server.replies = [lambda body: said(GOOD)]
     planner = ChatPlanner("m", base_url=server.url, images=True)
     planner.plan("blur it", [Image(np.zeros(shape, np.uint8))], CATALOGUE)
-    text, picture = server.seen[-1]["messages"][1]["content"]
+    content: list[Any] = server.seen[-1]["messages"][1]["content"]
+    text, picture = content
     prefix, _, data = picture["image_url"]["url"].partition(",")
     seen = PIL.open(io.BytesIO(base64.b64decode(data)))
     assert (text["type"], prefix, seen.size) == ("text", "data:image/jpeg;base64", expected)
@@ -228,11 +229,11 @@ def test_history_and_problems_are_told(server: Server) -> None:
     assert "> first\n> {" in content and "> step 'out': nothing changed" in content
 
 
-SMALL = Catalogue(CATALOGUE[id] for id in ("detect", "segment", "blur"))
+SMALL = Catalogue([CATALOGUE["grayscale"]])
 
 
 def test_a_real_model_behind_a_real_server() -> None:
-    """SmolLM2 (135 M) writes under the schema: what it plans may be poor, but it always parses."""
+    """SmolLM2 (135 M) under the schema: its plan may be poor, but it always parses, and the key is looked at."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -241,17 +242,14 @@ def test_a_real_model_behind_a_real_server() -> None:
     params.verbosity, params.warmup, params.ui = -1, False, False
     params.hostnames, params.api_keys = ["127.0.0.1"], [KEY]
     running = xllamacpp.Server(params)
-    planner = ChatPlanner("smollm2", base_url=f"{running.listening_address}/v1", repairs=0, max_tokens=400)
-
+    planner = ChatPlanner("smollm2", base_url=f"{running.listening_address}/v1", repairs=0, max_steps=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_API_KEY", "wrong")
         with pytest.raises(UsageError, match="refuses the key"):
-            planner.plan("blur the face", [photo("cat")], SMALL)
+            planner.plan("make it black and white", [photo("cat")], SMALL)
         patch.setenv("OPENAI_API_KEY", KEY)
         try:
-            made = planner.plan("blur the face", [photo("cat")], SMALL)
-            assert validate(made, SMALL) == []
+            made = planner.plan("make it black and white", [photo("cat")], SMALL)
+            assert [s.tool for s in made.steps] == ["grayscale"]
         except PlanError as error:
-            assert "malformed" not in {problem.kind for problem in error.problems} or "cut off" in str(error)
-        except Refusal as refusal:
-            assert str(refusal)
+            assert {problem.kind for problem in error.problems} == {"invalid"}

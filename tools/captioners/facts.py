@@ -22,7 +22,7 @@ _MOST_WORDS = 12
 class FactCaptioner(Captioner):
     """Says how many people and faces there are, what is written, which codes and colors, and the shape."""
 
-    memory_mb: ClassVar[int] = 400
+    memory_mb: ClassVar[int] = 450
 
     def __init__(self, detector: PhotoDetector) -> None:
         self._detector = detector

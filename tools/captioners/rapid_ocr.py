@@ -27,7 +27,7 @@ _MARGIN = 0.12
 class RapidOcr(Reader):
     """Finds lines of text and reads them, Latin and Chinese script."""
 
-    memory_mb: ClassVar[int] = 300
+    memory_mb: ClassVar[int] = 400
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine

@@ -19,7 +19,7 @@ from ..weights import locate, missing
 from .color_areas import detect_areas
 from .faces import PARTS, FaceExpert
 from .people import PeopleExpert
-from .routing import NONE, checked, color_of, refusal, route
+from .routing import NONE, checked, query_of, refusal, route
 
 SOURCES = ("face", "person", "words", "subject")
 """Parts that the profile gives weights for."""
@@ -32,7 +32,7 @@ class PhotoDetector(Detector):
     would take more than `boxes.MOST_MASK_BYTES`.
     """
 
-    memory_mb: ClassVar[int] = 1100
+    memory_mb: ClassVar[int] = 800
 
     def __init__(self, source: Mapping[str, str]) -> None:
         self._source = source
@@ -50,7 +50,7 @@ class PhotoDetector(Detector):
 
         While the sentence embedding is not fetched yet, only phrases of the prototypes can be judged.
         """
-        query = color_of(params)
+        query = query_of(params)
         if not query:
             return None
         found = route(query, _embedder(source["words"]) if isinstance(source, Mapping) else None)

@@ -1,13 +1,13 @@
-"""Which expert answers a phrase: nearest prototype in a sentence embedding, no table of words.
+"""Which expert answers a phrase: a linear classifier over a sentence embedding, no table of words.
 
-A phrase goes to the ability whose prototype lies nearest, unless a phrase that names something else lies nearer
-(`none`), or nothing lies near. The vectors of the prototypes ship with the package (`prototypes.safetensors`).
+It is fitted to a few hundred prototype phrases, those of things that no expert can see included (`none`), so that
+words that are not among them go where words like them go. `prototypes.py` fits it; `prototypes.safetensors` ships.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,9 +22,7 @@ from ..values.base import Array
 
 NONE = "none"
 REGION = "region"
-_NEAR = 0.5
-"""Least cosine to the nearest prototype."""
-_FILE = Path(__file__).parent / "prototypes.safetensors"
+FILE = Path(__file__).parent / "prototypes.safetensors"
 _ARTICLES = re.compile(r"^(?:(?:all|every|each|any|of|the|a|an|this|that|these|those|my|his|her|their)\b\s*)+")
 
 
@@ -47,23 +45,30 @@ def prototypes() -> Mapping[str, tuple[str, ...]]:
     return {ability: tuple(map(str, phrases)) for ability, phrases in document.items()}
 
 
+@dataclass(frozen=True)
+class Router:
+    """What `prototypes.safetensors` holds."""
+
+    vectors: Mapping[str, Array]
+    """Prototype → float32 (384,), unit length: known phrases need no network."""
+    abilities: tuple[str, ...]
+    weights: Array
+    """float32 (K, 384), one row per ability."""
+    bias: Array
+    """float32 (K,)."""
+
+
 @cache
-def _vectors() -> Mapping[str, Array]:
-    """Return the shipped vectors: phrase → float32 (384,), unit length."""
+def router() -> Router:
+    """Return the shipped router."""
     from safetensors import safe_open
 
-    with safe_open(_FILE, "numpy") as file:
-        phrases, table = file.metadata()["phrases"].split("\n"), file.get_tensor("vectors").astype(np.float32)
-    return dict(zip(phrases, table / np.linalg.norm(table, axis=1, keepdims=True), strict=True))
-
-
-def write_vectors(embedder: TextEmbedder) -> None:
-    """Compute the shipped vectors anew, after a change of the prototypes; `prototypes.py` is the command for it."""
-    from safetensors.numpy import save_file
-
-    phrases = sorted({phrase for group in prototypes().values() for phrase in group})
-    table = np.stack([e.vector for e in embedder.embed(phrases)]).astype(np.float16)
-    save_file({"vectors": table}, _FILE, metadata={"phrases": "\n".join(phrases)})
+    with safe_open(FILE, "numpy") as file:
+        facts = file.metadata()
+        table = file.get_tensor("vectors").astype(np.float32)
+        weights, bias = file.get_tensor("weights"), file.get_tensor("bias")
+    vectors = dict(zip(facts["phrases"].split("\n"), table, strict=True))
+    return Router(vectors, tuple(facts["abilities"].split("\n")), weights, bias)
 
 
 def route(query: str, embedder: TextEmbedder | None) -> Route | None:
@@ -87,18 +92,13 @@ def _plain(query: str) -> str:
 
 
 def _ability(phrase: str, embedder: TextEmbedder | None) -> str | None:
-    vector = _vectors().get(phrase)
+    known = router()
+    vector = known.vectors.get(phrase)
     if vector is None:
         if embedder is None:
             return None
         vector = embedder.embed([phrase])[0].vector
-    near = {ability: _nearest(vector, phrases) for ability, phrases in prototypes().items()}
-    best = max(near, key=lambda ability: near[ability])
-    return best if near[best] >= _NEAR else NONE
-
-
-def _nearest(vector: Array, phrases: Sequence[str]) -> float:
-    return float(max(vector @ _vectors()[phrase] for phrase in phrases))
+    return known.abilities[int((known.weights @ vector + known.bias).argmax())]
 
 
 def _split_color(phrase: str) -> tuple[str, str]:
@@ -107,7 +107,7 @@ def _split_color(phrase: str) -> tuple[str, str]:
     for length in range(min(3, len(words)), 0, -1):
         for start in range(len(words) - length + 1):
             run = " ".join(words[start : start + length])
-            if all(len(word) > 2 for word in run.split()) and _is_color(run):
+            if all(map(_is_color, {run, words[start + length - 1]})):  # "dark blue", not "green car".
                 return run, " ".join(words[:start] + words[start + length :])
     return "", phrase
 
@@ -134,7 +134,7 @@ def checked(query: str, embedder: TextEmbedder) -> Route:
     return found
 
 
-def color_of(params: Mapping[str, Any]) -> str:
+def query_of(params: Mapping[str, Any]) -> str:
     """Return the phrase of a step's parameters, or an empty one where it comes from another step."""
     query = params.get("query")
     return query if isinstance(query, str) and not query.startswith("$") else ""

@@ -19,8 +19,8 @@ _ALIKE = 0.75
 def matching(lines: Detections, words: str, size_wh: tuple[int, int]) -> Detections:
     """Return the part of each line that says `words`, whatever the case, with small reading errors allowed.
 
-    A part's box is cut from its line's in proportion to the usual widths of the letters before and after it. A line that says the
-    words twice gives two boxes.
+    A part's box is cut from its line's in proportion to the usual widths of the letters before and after it. A line
+    that says the words twice gives two boxes.
     """
     sought = _plain(words)
     found = [

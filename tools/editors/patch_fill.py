@@ -74,7 +74,7 @@ def _suits_diffusion(pixels: Array, hole: Array, unit: float) -> bool:
     known = (~hole).astype(np.float32)
     mean = cv2.GaussianBlur(gray * known, (0, 0), 2) / np.maximum(cv2.GaussianBlur(known, (0, 0), 2), 1e-3)
     ring = cv2.dilate(hole.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~hole
-    return bool(ring.any()) and float(np.percentile(np.abs(gray - mean)[ring], 60)) <= _FLAT
+    return bool(ring.any()) and float(np.percentile(np.abs(gray - mean)[ring], 40)) <= _FLAT
 
 
 def _diffuse(image: Image, mask: Mask) -> Image:

@@ -19,7 +19,7 @@ RADIUS = 3
 """Patches are 2 · RADIUS + 1 pixels wide."""
 _COARSEST = 24
 """Shorter side of the coarsest level, in pixels."""
-_ROUNDS = (16, 4)
+_ROUNDS = (12, 3)
 """Search-and-vote rounds on the coarsest and on the finest level."""
 _TRUST = 1.3
 """Factor by which a patch counts less per pixel that it lies deeper in the hole (Newson et al., SIAM 2014)."""
@@ -39,8 +39,6 @@ class Match:
 
 def fill_hole(rgb: Array, hole: Array) -> Match | None:
     """Fill the pixels of bool (h, w) `hole` in uint8 (h, w, 3) `rgb`; None where no whole patch is known."""
-    import cv2
-
     levels = [(rgb.astype(np.float32), hole)]
     while min(levels[-1][1].shape) >= 2 * _COARSEST:
         levels.append(_halved(*levels[-1]))
@@ -53,8 +51,7 @@ def fill_hole(rgb: Array, hole: Array) -> Match | None:
     for depth in range(len(levels) - 1, -1, -1):
         picture, missing = levels[depth]
         if match is None:
-            start = cv2.inpaint(picture.astype(np.uint8), missing.astype(np.uint8), 3, cv2.INPAINT_TELEA)
-            match = Match(_merged(picture, start, missing), _nearest_sources(missing))
+            match = Match(_membrane(picture, missing), _nearest_sources(missing))
         else:
             match = _finer(match, picture, missing)
         rounds = _ROUNDS[1] + round((_ROUNDS[0] - _ROUNDS[1]) * depth / max(1, len(levels) - 1))
@@ -161,6 +158,17 @@ def _finer(coarse: Match, picture: Array, hole: Array) -> Match:
     source[lost] = _nearest_sources(hole)[lost]
     cost = np.ones(hole.shape, np.float32)
     return Match(_vote(picture, source, cost, hole, sharp=False), source)
+
+
+def _membrane(picture: Array, hole: Array) -> Array:
+    """Return float32 (h, w, 3): the hole filled as smoothly as its rim allows; a start that suggests no structure."""
+    import cv2
+
+    known = picture[~hole].mean(axis=0)
+    filled = _merged(picture, known, hole)
+    for _ in range(4 * max(hole.shape)):
+        filled = _merged(picture, cv2.blur(filled, (3, 3)), hole)
+    return filled
 
 
 def _nearest_sources(hole: Array) -> Array:

@@ -45,8 +45,9 @@ def _text_tilt(gray: NDArray[np.uint8]) -> float | None:
         return None
     sharpness = np.array([_row_sharpness(xs, ys, angle) for angle in _ANGLES])  # (A,)
     best = int(sharpness.argmax())
+    # Text measures 14 and 5 times its surroundings, photos without text stay under 4 and 2.3.
     off_peak = sharpness[np.abs(_ANGLES - _ANGLES[best]) > 3]
-    clear = sharpness[best] > 1.6 * np.median(off_peak) and sharpness[best] > 1.25 * off_peak.max()
+    clear = sharpness[best] > 5 * np.median(off_peak) and sharpness[best] > 2.5 * off_peak.max()
     return float(_ANGLES[best]) if clear and 0 < best < len(_ANGLES) - 1 else None
 
 
@@ -90,6 +91,6 @@ def _line_tilt(gray: NDArray[np.uint8]) -> float | None:
     best = int(smooth.argmax())
     near = np.abs(angle - _ANGLES[best]) < 1.0
     agree = length[near].sum() / length.sum()
-    if agree < 0.35 or length[near].sum() < max(gray.shape) * 0.8:
+    if agree < 0.5 or length[near].sum() < max(gray.shape) * 0.8:
         return None
     return float(np.average(angle[near], weights=length[near] ** 1.5))

@@ -10,7 +10,7 @@ from ..values.base import Array
 
 _STRIP = 1_000_000
 """Pixels worked on at once, so that the float copies of a large photo stay small."""
-_TOE = 10.0
+_TOE = 4.0
 """Luma up to which a pixel's own color is hardly trusted when it is made brighter."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 

