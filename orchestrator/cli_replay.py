@@ -30,7 +30,7 @@ def replay(file: Path, job: Job, surface: Surface) -> int:
         return DONE
     check_writable(job.out)
     inputs = {name: _find_input(name, record, file, job) for name in record.plan.inputs}
-    fetch_missing(surface, profile, planner=None)
+    fetch_missing(surface, profile, plan=record.plan)
     with StepBars(surface) as bars:
         result = api.run_plan(record.plan, inputs, profile=profile, on_event=bars.take, use_store=job.cache)
     if result.provenance is not None:

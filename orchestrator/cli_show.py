@@ -161,5 +161,6 @@ def _schema_words(schema: Mapping[str, Any]) -> str:
         return "one of " + ", ".join(map(str, schema["enum"]))
     low, high = schema.get("minimum"), schema.get("maximum")
     span = f" from {low:g}" if low is not None else ""
+    span += f" above {schema['exclusiveMinimum']:g}" if "exclusiveMinimum" in schema else ""
     span += f" to {high:g}" if high is not None else ""
     return f"{schema.get('type', 'value')}{span}"

@@ -126,7 +126,7 @@ def save_outputs(result: Result, out: Path, *, metadata: bool = True) -> list[Pa
 def _carry_out(job: Job, surface: Surface) -> tuple[Result, dict[str, Any]]:
     if job.workflow:
         plan, inputs = workflow_plan(job)
-        fetch_missing(surface, job.profile, planner=None)
+        fetch_missing(surface, job.profile, plan=plan)
         with StepBars(surface) as bars:
             return api.run_plan(plan, inputs, profile=job.profile, on_event=bars.take, use_store=job.cache), inputs
     fetch_missing(surface, job.profile, planner=job.planner)

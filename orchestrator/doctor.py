@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from ..planners.plan import Plan
+from ..tools.catalogue import load_catalogue
 from ..tools.errors import UsageError
 from ..tools.profiles import Binding, Profile, load_profile
 from ..tools.weights import home, packaged
@@ -91,12 +93,20 @@ def examine(profile: str | Profile = "embedded") -> Examination:
     )
 
 
-def needed_weights(profile: Profile, planner: str = "embedded") -> list[str]:
-    """Return the names of the packaged weights that a profile and a planner need, present or not."""
-    sources = [source for binding in profile.bindings.values() for source in binding.sources]
+def needed_weights(profile: Profile, planner: str = "embedded", plan: Plan | None = None) -> list[str]:
+    """Return the names of the packaged weights that a profile and a planner need, present or not.
+
+    With `plan`, only those of the models that its steps use.
+    """
+    wanted = set(profile.bindings)
+    if plan is not None:
+        catalogue = load_catalogue()
+        steps = (*plan.steps, *plan.checked_steps())
+        wanted = {name for step in steps if step.tool in catalogue for name in catalogue[step.tool].models}
+    sources = [source for name, binding in profile.bindings.items() if name in wanted for source in binding.sources]
     names = [source.removeprefix("embedded:") for source in sources if source.startswith("embedded:")]
-    wanted = [*names, *PLANNER_WEIGHTS.get(planner, ())]
-    return [name for name in dict.fromkeys(wanted) if name in packaged()]
+    names += PLANNER_WEIGHTS.get(planner, ())
+    return [name for name in dict.fromkeys(names) if name in packaged()]
 
 
 def look_at_machine() -> Machine:

@@ -89,11 +89,12 @@ def _param(step: Step, param: Param, value: Any, catalogue: Catalogue, types: Ty
     elif isinstance(value, list) and any(map(referenced, value)):
         yield Problem("takes plain values only, no references in its list", step.id, param.name)
     elif name := referenced(value):
-        if param.accepts is None:
+        if not param.accepts:
             yield Problem(f"takes a plain value, not the reference '${name}'; {_value(param)}", step.id, param.name)
         else:
-            wanted = Type(param.accepts.kind, many=step.for_each == param.name)
-            yield from _edge(step, param.name, name, wanted, catalogue, types)
+            wanted = [Type(kind, many=step.for_each == param.name) for kind in param.accepts]
+            if types.get(name) not in wanted:
+                yield from _edge(step, param.name, name, wanted[0], catalogue, types)
     else:
         try:
             param.check(value)

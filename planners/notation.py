@@ -177,7 +177,7 @@ def _read_value(word: str, names: Mapping[str, str], line: str) -> Any:
 
 
 def _fresh(stem: str, taken: Sequence[str]) -> str:
-    number = sum(name == stem or name.startswith(f"{stem}_") and name[len(stem) + 1 :].isdigit() for name in taken)
+    number = sum(name == stem or (name.startswith(f"{stem}_") and name[len(stem) + 1 :].isdigit()) for name in taken)
     return f"{stem}_{number + 1}" if number else stem
 
 

@@ -145,7 +145,11 @@ def _file() -> dict[str, dict[str, str | list[str]]]:
 def _table() -> dict[str, RGB]:
     """Every name, lower case without spaces, to its color."""
     survey = {_key(name): str(code) for name, code in _file()["xkcd"].items()}
-    css = {_key(name): str(code) for name, code in ImageColor.colormap.items()}
+    # Pillow puts parsed tuples in place of the codes as it goes.
+    css = {
+        _key(name): code if isinstance(code, str) else "#{:02x}{:02x}{:02x}".format(*code[:3])
+        for name, code in ImageColor.colormap.items()
+    }
     names = {**survey, **css}
     names.update({alias: css.get(target, target) for alias, target in _ALIASES.items()})
     return {name: _from_code(code, code) for name, code in names.items()}

@@ -75,12 +75,12 @@ class Param:
         return schema if self.required else {**schema, "default": self.default}
 
     @property
-    def accepts(self) -> Type | None:
-        """Kind of value that a reference in this place may have: Text for words, Number for numbers."""
-        kinds = {"string": "Text", "number": "Number", "integer": "Number"}
+    def accepts(self) -> tuple[str, ...]:
+        """Kinds of value that a reference in this place may have: words take Text and Number, numbers take Number."""
+        kinds = {"string": ("Text", "Number"), "number": ("Number",), "integer": ("Number",)}
         shapes = [self.schema, *self.schema.get("anyOf", ())]
         found = [kinds[s["type"]] for s in shapes if s.get("type") in kinds and "enum" not in s]
-        return Type(found[0]) if found else None
+        return found[0] if found else ()
 
     def check(self, value: Any) -> Any:
         """Return `value` as the tool wants it. Raises ValueError that says what is accepted."""

@@ -29,14 +29,18 @@ GRAY: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home folder of its own, with the weights of the real one."""
-    folder = tmp_path_factory.mktemp("home")
+def new_home(parent: pytest.TempPathFactory) -> Path:
+    """Return a home folder of its own, with the weights of the real one."""
+    folder = parent.mktemp("home")
     weights = home() / "weights"
     weights.mkdir(parents=True, exist_ok=True)
     (folder / "weights").symlink_to(weights)
     return folder
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return new_home(tmp_path_factory)
 
 
 class Cli:
@@ -95,11 +99,13 @@ def test_replay_gives_the_same_bytes_and_runs_nothing_unless_asked(cli: Cli) -> 
         assert (cli.folder / "again.png").read_bytes() == (cli.folder / "out.png").read_bytes()
 
 
-def test_replay_takes_a_lost_input_from_the_store_or_asks_for_it(cli: Cli, tmp_path_factory: Any) -> None:
+def test_replay_takes_a_lost_input_from_the_store_or_asks_for_it(
+    cli: Cli, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     (cli.folder / "cat.png").write_bytes(Path(PHOTO).read_bytes())
     cli("run", "--workflow", cli.workflow(), "cat.png", "-o", "out.png")
     (cli.folder / "cat.png").write_bytes(photo_path("coffee").read_bytes())
-    cli.env["DIPTYCH_HOME"] = str(tmp_path_factory.mktemp("other"))
+    cli.env["DIPTYCH_HOME"] = str(new_home(tmp_path_factory))
     done = cli("replay", "out.png", "-o", "again.png")
     assert done.returncode == 2 and "--input photo=FILE" in done.stderr
     assert not (cli.folder / "again.png").exists()
@@ -297,15 +303,17 @@ def test_a_failed_step_keeps_the_others_and_exits_with_1(cli: Cli) -> None:
         assert done.returncode == 0
 
 
-def test_interrupt_is_clean(cli: Cli) -> None:
-    big = photo("astronaut").to_pil().resize((6000, 6000))
-    big.save(cli.folder / "big.png", compress_level=1)
-    steps = [{"id": "s0", "tool": "denoise", "args": {"image": "$photo"}}]
-    steps += [{"id": f"s{i}", "tool": "denoise", "args": {"image": f"$s{i - 1}"}} for i in range(1, 6)]
-    name = cli.workflow(steps=steps, outputs=["$s5"])
-    words = [*COMMAND, "run", "--workflow", name, "big.png", "-o", "out.png"]
+def test_interrupt_is_clean(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = new_home(tmp_path_factory)
+    cli.env["DIPTYCH_HOME"] = str(folder)
+    photo("astronaut").to_pil().resize((2000, 2000)).save(cli.folder / "big.png", compress_level=1)
+    steps = [{"id": "s0", "tool": "blur", "args": {"image": "$photo"}}]
+    steps += [{"id": f"s{i}", "tool": "blur", "args": {"image": f"$s{i - 1}"}} for i in range(1, 60)]
+    name = cli.workflow(steps=steps, outputs=["$s59"])
+    words = [*COMMAND, "run", "--workflow", name, "big.png", "-o", "out.png", "--quiet"]
     process = subprocess.Popen(words, cwd=cli.folder, env=cli.env, stderr=subprocess.PIPE, text=True)
-    time.sleep(4)
+    while process.poll() is None and not list((folder / "store").rglob("*.value")):
+        time.sleep(0.02)  # until the first step is done: stopped in the middle, not before the start
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors

@@ -32,7 +32,7 @@ def picture(name: str) -> Image:
 
 def wall(width: int = 900, height: int = 600) -> PIL.Image:
     """Return a wall of warm bricks, from skimage's texture."""
-    bricks = PIL.open(photo_path("astronaut").with_name("brick.png")).convert("L").resize((512, 512))
+    bricks = PIL.open(photo_path("astronaut").with_name("brick.png")).convert("L").rotate(90)
     tile = np.tile(np.asarray(bricks, np.float32) / 255, (2, 2))[:height, :width]
     return PIL.fromarray(np.rint(tile[..., None] * np.array([225, 190, 170])).astype(np.uint8))
 

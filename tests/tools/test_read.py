@@ -98,15 +98,27 @@ def test_a_caption_says_what_was_found() -> None:
     assert "1 person, 1 face" in said and "HOPPER" in said and "portrait" in said
 
 
-def test_bar_codes_are_read() -> None:
+@pytest.mark.parametrize("bar", [2, 4, 6])
+def test_bar_codes_are_read(bar: int) -> None:
     """An EAN-13 drawn from its definition: three groups of bars, the first digit coded in their parity."""
-    left = "0001101 0011001 0010011 0111101 0100011 0110001 0101111 0111011 0110111 0001011".split()
+    left = [
+        "0001101",
+        "0011001",
+        "0010011",
+        "0111101",
+        "0100011",
+        "0110001",
+        "0101111",
+        "0111011",
+        "0110111",
+        "0001011",
+    ]
     flip = str.maketrans("01", "10")
     digits = [int(digit) for digit in "4006381333931"]
     sets = "LGLLGG"  # The parity that stands for a leading 4.
     coded = [left[d] if s == "L" else left[d].translate(flip)[::-1] for s, d in zip(sets, digits[1:7], strict=True)]
     bars = "101" + "".join(coded) + "01010" + "".join(left[d].translate(flip) for d in digits[7:]) + "101"
-    row = np.repeat(np.array([0 if bar == "1" else 255 for bar in bars], np.uint8), 4)
+    row = np.repeat(np.array([0 if bar == "1" else 255 for bar in bars], np.uint8), bar)
     pixels = np.full((300, len(row) + 120, 3), 255, np.uint8)
     pixels[60:240, 60 : 60 + len(row)] = row[None, :, None]
     assert read_code(Image(pixels)).text == "4006381333931"

@@ -26,10 +26,26 @@ def codes(image: Image) -> list[Code]:
     picture = np.ascontiguousarray(image.rgb[..., ::-1])
     found, messages, corners, _ = cv2.QRCodeDetector().detectAndDecodeMulti(picture)
     squares = [Code(m, c) for m, c in zip(messages, corners, strict=True)] if found else []
-    if min(picture.shape[:2]) < 40:  # OpenCV's bar code detector fails on smaller pictures.
-        return squares
-    found, messages, corners, _ = cv2.barcode.BarcodeDetector().detectAndDecodeMulti(picture)
-    return squares + ([Code(m, c) for m, c in zip(messages, corners, strict=True) if m] if found else [])
+    return squares + _bar_codes(picture)
+
+
+def _bar_codes(picture: Array) -> list[Code]:
+    """Return the bar codes of the largest scale at which one is read.
+
+    OpenCV's detector sees bars of about two pixels only, so the picture is shrunk by quarters until it does, and
+    it fails on pictures of fewer than 40 pixels.
+    """
+    import cv2
+
+    detector = cv2.barcode.BarcodeDetector()
+    scale, small = 1.0, picture
+    while min(small.shape[:2]) >= 40:
+        found, messages, corners, _ = detector.detectAndDecodeMulti(small)
+        if found:
+            return [Code(m, np.asarray(c / scale, np.float32)) for m, c in zip(messages, corners, strict=True) if m]
+        scale *= 0.75
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return []
 
 
 def detect_codes(image: Image, query: str) -> Detections:

@@ -23,6 +23,16 @@ ADAPTERS: dict[str, str] = {
     "facts": "captioners.facts:FactCaptioner",
     "patch-fill": "editors.patch_fill:PatchFill",
     "minilm": "text_embedding:MiniLm",
+    "grounding-dino": "detectors.grounding_dino:GroundingDino",
+    "owl": "detectors.owl:Owl",
+    "sam": "segmenters.sam:Sam",
+    "clip": "classifiers.clip:Clip",
+    "blip-captioner": "captioners.blip:BlipCaptioner",
+    "blip-answerer": "captioners.blip:BlipAnswerer",
+    "vision-language": "captioners.vision_language:VisionLanguage",
+    "diffusion": "generators.diffusion:DiffusionGenerator",
+    "diffusion-inpaint": "editors.diffusion_inpaint:DiffusionInpainter",
+    "diffusion-edit": "editors.instruct:DiffusionEditor",
 }
 """Adapter name → module and class inside this package, imported when a profile needs it."""
 

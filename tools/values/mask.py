@@ -40,7 +40,7 @@ class Mask(Value):
 
     def bounds(self) -> tuple[int, int, int, int] | None:
         """Half-open (x0, y0, x1, y1) around the selection, or None when nothing is selected."""
-        rows, columns = self.selected.any(axis=1).nonzero()[0], self.selected.any(axis=0).nonzero()[0]
+        rows, columns = np.flatnonzero(self.selected.any(axis=1)), np.flatnonzero(self.selected.any(axis=0))
         if not len(rows):
             return None
         return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
