@@ -22,7 +22,7 @@ from .doctor import needed_weights
 from .engine import StepRecord
 from .inputs import plan_inputs
 from .provenance import write_image
-from .result import Result
+from .result import Result, output_paths
 from .work import choose_profile, limits_of
 
 EXIT = {"done": DONE, "refused": REFUSED, "failed": FAILED, "cancelled": INTERRUPTED}
@@ -115,9 +115,7 @@ def save_outputs(result: Result, out: Path, *, metadata: bool = True) -> list[Pa
     pictures = [picture for picture in map(_as_picture, values) if picture is not None]
     if not pictures or result.status == "cancelled":
         return []
-    several = len(pictures) > 1
-    names = [f"{out.stem}-{i}{out.suffix}" if several else out.name for i in range(1, len(pictures) + 1)]
-    paths = [out.with_name(name) for name in names]
+    paths = output_paths(out, len(pictures))
     for picture, path in zip(pictures, paths, strict=True):
         write_image(picture, path, result.provenance if metadata else None)
     return paths

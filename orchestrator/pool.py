@@ -112,7 +112,7 @@ class ModelPool:
         stated = float(binding.memory_mb or model_class.memory_mb)
         self._make_room(stated, listener)
         with measured() as cost:
-            model = model_class.load(binding.source, device=device, dtype=dtype)
+            model = model_class.load(binding.source, device=device, dtype=dtype, **binding.options)
         with self._lock:
             resident.model = model
             resident.load_seconds = cost.seconds
@@ -138,7 +138,17 @@ class ModelPool:
 
 def lease_name(binding: Binding, device: str, dtype: str) -> str:
     """Return what identifies a loaded model; leases on several are taken in the order of these names."""
-    return f"{binding.revision}:{device}:{dtype}"
+    return f"{binding.revision}:{device}:{dtype}:{sorted(binding.options.items())}"
+
+
+def device_budget_mb(device: str) -> float:
+    """Return what the models may hold on a device: its own memory for a GPU, a share of the host's for a CPU."""
+    if device.startswith("cuda"):
+        import torch
+
+        if torch.cuda.is_available():
+            return float(torch.cuda.get_device_properties(device).total_memory) / (1 << 20)
+    return _default_budget_mb()
 
 
 def _default_budget_mb() -> float:

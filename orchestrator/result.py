@@ -67,19 +67,24 @@ class Result:
         }
 
     def save(self, path: str | Path, *, metadata: bool = True) -> list[Path]:
-        """Write the picture, or `name.png`, `name-2.png`, … for several; return the paths.
+        """Write the picture, or `name-1.png`, `name-2.png`, … for several; return the paths.
 
         A PNG carries its plan unless `metadata` is False. Raises UsageError when there is no picture, or when
         it cannot be written.
         """
         if not self.pictures:
             raise UsageError(f"there is no picture to save as {str(path)!r}: the run ended as {self.status!r}")
-        first = Path(path)
-        count = len(self.pictures)
-        paths = [first, *(first.with_name(f"{first.stem}-{i}{first.suffix}") for i in range(2, count + 1))]
+        paths = output_paths(Path(path), len(self.pictures))
         for picture, target in zip(self.pictures, paths, strict=True):
             write_image(picture, target, self.provenance if metadata else None)
         return paths
+
+
+def output_paths(path: Path, count: int) -> list[Path]:
+    """Return where `count` pictures go: `path` itself for one, `name-1.png`, `name-2.png`, … for several."""
+    if count == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(1, count + 1)]
 
 
 def answer_of(outputs: Mapping[str, Output]) -> str | None:

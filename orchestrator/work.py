@@ -21,7 +21,7 @@ from .engine import Engine, StepRecord
 from .estimates import Estimates
 from .log import Event, Log
 from .planning import Limits, UnsupportedPlan
-from .pool import ModelPool
+from .pool import ModelPool, device_budget_mb
 from .provenance import Provenance, describe
 from .result import Result, Status, answer_of, checks_of
 from .store import Store
@@ -82,9 +82,9 @@ def _shelf(folder: Path) -> Shelf:
 
 
 @cache
-def pool() -> ModelPool:
-    """Return the models of this process: they stay loaded between runs."""
-    return ModelPool()
+def pool(device: str = "cpu") -> ModelPool:
+    """Return the models of this process on a device: they stay loaded between runs."""
+    return ModelPool(device_budget_mb(device))
 
 
 def limits_of(catalogue: Catalogue, profile: Profile) -> Limits:
@@ -138,7 +138,9 @@ class Work:
         log, kept = self._shelf.log, self._shelf
         self._on_event(log.append(run, "plan", None, {"plan": plan.document()}))
         store = kept.store if self._options.use_store else None
-        engine = Engine(self._catalogue, self._profile, pool(), log, kept.estimates, store, self._options.lanes)
+        engine = Engine(
+            self._catalogue, self._profile, pool(self._profile.device), log, kept.estimates, store, self._options.lanes
+        )
         inputs = {name: self._inputs[name] for name in plan.inputs if name in self._inputs}
         return engine.run(plan, inputs, run=run, on_event=self._on_event, cancel=self._options.cancel)
 

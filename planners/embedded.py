@@ -111,6 +111,7 @@ def _server(adapter: Path | None) -> Any:
     params.n_ctx = CONTEXT
     params.n_parallel = 1
     params.verbosity = -1
+    params.cpuparams.poll = 0  # waiting threads sleep, so that a busy machine stays usable
     params.warmup = False
     params.hostnames = ["127.0.0.1"]
     params.api_keys = [secrets.token_hex(16)]

@@ -24,6 +24,7 @@ class Model(ABC):
     def load(cls, source: str | Mapping[str, str], *, device: str = "cpu", dtype: str = "float32") -> Self:
         """Load weights from `org/name@revision`, a local folder, or `embedded:name`; or one of these per part.
 
+        A subclass may take more keywords; a profile gives them as `options`.
         Raises ToolError that names the missing file or wrong architecture and how to get it.
         """
 

@@ -136,7 +136,7 @@ SEVERAL = [
     Case("put these side by side", ("china", "flower"), holds_all("row")),
     Case(
         "Use the second photo as the background for the woman in the first one.",
-        ("astronaut", "china"),
+        ("grace_hopper", "china"),
         every(background_from(shape("subject", 2), 1), same_inside(_SUBJECT)),
     ),
     Case(
@@ -186,7 +186,9 @@ OTHERS = [
     ),
     Case("pixelate the faces if there are any, if not turn it black and white", ("rocket",), gray(), "condition"),
     Case(
-        "I need her without the background, transparent please", ("astronaut",), transparent_outside(shape("subject"))
+        "I need her without the background, transparent please",
+        ("grace_hopper",),
+        transparent_outside(shape("subject")),
     ),
     Case(
         "turn the orange flower purple",

@@ -138,12 +138,12 @@ def framed(color: str) -> Check:
 
 
 def transparent_outside(select: Selection) -> Check:
-    """Alpha is 0 outside the selection, and 255 in (nearly) all of it."""
+    """Alpha is 0 around the selection, give or take its edge, and 255 in (nearly) all of it."""
 
     def look(inputs: Sequence[Image], after: Image) -> None:
         assert after.alpha is not None, "the picture has no transparency"
-        inside = select(inputs[0]).selected
-        assert (after.alpha[~inside] == 0).mean() > 0.98, "the background is still there"
+        inside, around = select(inputs[0]).selected, ~grow(select(inputs[0]), 2).selected
+        assert (after.alpha[around] == 0).mean() > 0.98, "the background is still there"
         assert (after.alpha[inside] == 255).mean() > 0.85, "parts of the subject are missing"
 
     return on_picture(look)
