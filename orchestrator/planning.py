@@ -22,7 +22,7 @@ RESHAPING = frozenset(
     {"collage", "crop", "crop_each", "crop_ratio", "resize", "rotate", "flip", "straighten", "border", "outpaint"}
 )
 """Tools after which a pixel no longer lies where it lay."""
-MASK_IS_NOT_THE_EDIT = frozenset({"composite", "paste", "outline"})
+MASK_IS_NOT_THE_EDIT = frozenset({"composite", "cut_out", "paste", "outline"})
 """Editors whose mask says something else than "change only this": what to keep, what to take, where to draw a line."""
 
 

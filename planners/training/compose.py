@@ -12,6 +12,7 @@ from ..notation import write_steps
 from ..planner import input_names
 from .banks import holdout, phrases
 from .draft import Draft
+from .followups import ANY_OF_THEM, BOXED, COUNTERS, FINDERS, NOTHING_ELSE, OTHERWISE, POINTING, point_back
 from .intents import FINAL, INTENTS, QUESTIONS
 from .noise import misspell, punctuate, strip_marks, wrap
 from .slots import Filler, Slot, Target, query_of
@@ -72,8 +73,18 @@ class Composer:
     def example(self) -> Example:
         """Return one example of any sort."""
         sort = self.draw.choices(
-            [self.single, self.compound, self.conditional, self.refusal, self.unclear, self.foreign, self.several],
-            weights=[52, 30, 3, 5, 2, 3, 5],
+            [
+                self.single,
+                self.compound,
+                self.conditional,
+                self.refusal,
+                self.unclear,
+                self.foreign,
+                self.several,
+                self.pointing,
+                self.counted,
+            ],
+            weights=[42, 31, 5, 7, 2, 3, 4, 5, 1],
         )[0]
         return sort()
 
@@ -93,7 +104,8 @@ class Composer:
         """Two to four clauses in a row, the last may be a question or the comparison with the original."""
         count = self.draw.choices([2, 3, 4], weights=[70, 25, 5])[0]
         kinds = [self._kind([k for k in INTENTS if k not in FINAL]) for _ in range(count)]
-        first = "generate" if self.draw.random() < 0.06 else ""
+        alone = all(INTENTS[kind].inputs == 1 for kind in kinds[1:])
+        first = "generate" if alone and self.draw.random() < 0.07 else ""
         if first:
             kinds[0] = first
         clauses = [self.clause(kind, joins=True) for kind in dict.fromkeys(kinds)]
@@ -123,7 +135,51 @@ class Composer:
         draft.when = f"not {found}" if negative else found
         self.build(clause, draft, inputs)
         text = frame.removeprefix("! ").format(any=subject.text, bare=subject.text, clause=clause.text)
+        text += self._otherwise(draft, inputs) if frame.endswith("{clause}") else ""
         return self._finish(text, inputs, draft, ["if_not" if negative else "if_then", clause.kind])
+
+    def pointing(self) -> Example:
+        """Name a thing, then point back at it: `find the faces and blur them`, `pixelate them if there are any`."""
+        thing = self.filler.object()
+        kind = self.draw.choice(list(POINTING))
+        pronoun = self.draw.choice(["it", "them"])
+        words = self.draw.choice(POINTING[kind])
+        inputs = self._inputs([kind])
+        draft = Draft(f"${inputs[0]}")
+        if self.draw.random() < 0.7:
+            text = self.draw.choice(FINDERS).format(o=thing.text) + words.format(it=pronoun)
+            point_back(kind, draft, thing)
+            return self._finish(wrap(self.draw, text), inputs, draft, ["pointing", kind])
+        draft.when = draft.add("exists", boxes=thing.value.boxes(draft))
+        point_back(kind, draft, thing)
+        if "{it}" in words and self.draw.random() < 0.6:
+            text = words.format(it=thing.text) + self.draw.choice(ANY_OF_THEM)
+        else:
+            text = f"if there is {query_of(thing.text)}, {words.format(it=pronoun)}"
+        text += self._otherwise(draft, inputs)
+        return self._finish(text, inputs, draft, ["pointing", "if_then"])
+
+    def counted(self) -> Example:
+        """An edit of things, and how many of them there are."""
+        clause = self.clause(self.draw.choice(BOXED), joins=True)
+        inputs = self._inputs([clause.kind])
+        draft = Draft(f"${inputs[0]}")
+        self.build(clause, draft, inputs)
+        if draft.last_boxes:
+            clause.text += self.draw.choice([" and ", ", ", ". ", " and then "]) + self.draw.choice(COUNTERS)
+            draft.add("count", boxes=draft.last_boxes)
+        return self._finish(wrap(self.draw, clause.text), inputs, draft, ["counted", clause.kind])
+
+    def _otherwise(self, draft: Draft, inputs: tuple[str, ...]) -> str:
+        """Now and then, what happens when the condition does not hold."""
+        roll = self.draw.random()
+        if roll < 0.25 and draft.when and not draft.when.startswith("not "):
+            simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS]
+            clause = self.clause(self._kind(simple), joins=True)
+            draft.when = f"not {draft.when}"
+            self.build(clause, draft, inputs)
+            return self.draw.choice(OTHERWISE).format(c=clause.text)
+        return self.draw.choice(NOTHING_ELSE) if roll < 0.35 else ""
 
     def several(self) -> Example:
         """The same edit on every input, or an edit on the second input only."""

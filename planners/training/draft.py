@@ -25,7 +25,7 @@ class Draft:
     def add(self, tool: str, **args: Any) -> str:
         """Append a call, or reuse an equal one; return the reference to its result."""
         for step in self.steps:
-            if (step.tool, step.args, step.when) == (tool, args, self.when):
+            if (step.tool, step.args) == (tool, args) and step.when in (None, self.when):
                 return f"${step.id}"
         number = sum(step.tool == tool for step in self.steps)
         id = f"{tool}_{number + 1}" if number else tool

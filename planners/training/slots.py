@@ -37,7 +37,7 @@ class Target:
     """Something to point at."""
 
     kind: str
-    """object, subject, background, except, color, both."""
+    """object, words, subject, background, except, color, both."""
     query: str = ""
     which: str = ""
     count: int = 1
@@ -45,7 +45,10 @@ class Target:
 
     def boxes(self, draft: Draft) -> str:
         """Append what finds the boxes; return their reference."""
-        found = draft.find(self.query)
+        if self.kind == "words":
+            draft.last_boxes = draft.add("find_text", image=draft.source, words=self.query)
+            return draft.last_boxes
+        found = draft.find(f"{self.query} areas" if self.kind == "color" else self.query)
         if self.which:
             extra = {"count": self.count} if self.count > 1 else {}
             found = draft.add("pick", boxes=found, which=self.which, **extra)
@@ -95,8 +98,13 @@ class Filler:
     def object(self) -> Slot:
         """An object phrase with article, and how to find it."""
         bank = self.draw.choices(
-            ["objects", "faces", "people", "texts", "codes", "eyes"], weights=[46, 18, 18, 12, 2, 4]
+            ["objects", "faces", "people", "texts", "codes", "eyes", "words", "color"],
+            weights=[44, 18, 18, 11, 2, 3, 4, 2],
         )[0]
+        if bank == "words":
+            return self.words()
+        if bank == "color":
+            return self.colored()
         if bank != "objects":
             phrase = self.entry(bank)
             if bank in ("faces", "people") and self.chance(0.12):
@@ -145,16 +153,7 @@ class Filler:
         if kind in ("background", "subject"):
             return Slot(self.entry(f"{kind}s"), Target(kind))
         if kind == "color":
-            color = self.entry("colors")
-            frames = [
-                "everything {}",
-                "everything that is {}",
-                "all {} areas",
-                "the {} parts",
-                "anything {}",
-                "all the {} pixels",
-            ]
-            return Slot(self.draw.choice(frames).format(color), Target("color", color))
+            return self.colored()
         if kind == "both":
             return self.both()
         inner = self.object() if self.chance(0.85) else Slot(self.entry("subjects"), Target("subject"))
@@ -170,6 +169,19 @@ class Filler:
             "whatever is not {}",
         ]
         return Slot(self.draw.choice(frames).format(inner.text), Target("except", parts=(inner.value,)))
+
+    def words(self) -> Slot:
+        """Certain written words: the words "SALE 50%"."""
+        quoted = self.quoted()
+        frame = self.draw.choice(WORD_FRAMES)
+        if quoted.text[1] not in "\"'“«" and frame == "{}":
+            frame = "the words {}"
+        return Slot(frame.format(quoted.text), Target("words", quoted.value))
+
+    def colored(self) -> Slot:
+        """Everything of a color."""
+        color = self.entry("colors")
+        return Slot(self.draw.choice(COLOR_FRAMES).format(color), Target("color", color))
 
     def both(self) -> Slot:
         """Two objects joined by and."""
@@ -255,6 +267,32 @@ PICKS: dict[str, list[str]] = {
     "bottommost": ["bottommost", "at the bottom", "lowest"],
     "central": ["in the middle", "in the center", "central", "middle"],
 }
+WORD_FRAMES = (
+    "the words {}",
+    "the text {}",
+    "the word {}",
+    "the phrase {}",
+    "{}",
+    "the line {}",
+    "the part that says {}",
+    "where it says {}",
+    "the writing {}",
+    "the lettering {}",
+    "the sentence {}",
+    "the label {}",
+)
+COLOR_FRAMES = (
+    "everything {}",
+    "everything that is {}",
+    "all {} areas",
+    "the {} parts",
+    "anything {}",
+    "all the {} pixels",
+    "the {}",
+    "whatever is {}",
+    "the {} areas",
+    "all {} things",
+)
 POSITIONS: dict[str, list[str]] = {
     "top-left": ["top left", "top left corner", "upper left", "upper left corner"],
     "top": ["top", "top edge"],

@@ -191,7 +191,7 @@ OTHERS = [
         transparent_outside(shape("subject")),
     ),
     Case(
-        "turn the orange flower purple",
+        "turn everything orange in this picture purple",
         ("flower",),
         every(recolored(_PETALS, "purple"), same_outside(either(colored("orange", 8), shape("subject", 3)))),
     ),

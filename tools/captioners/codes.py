@@ -48,15 +48,20 @@ def _bar_codes(picture: Array) -> list[Code]:
     return []
 
 
+QUIET_ZONE = 1.25
+"""How much larger than its modules a code is with the blank margin that belongs to it (ISO/IEC 18004: 4 modules)."""
+
+
 def detect_codes(image: Image, query: str) -> Detections:
-    """Return the boxes of the codes, labelled with what they say, or `code` where that cannot be read."""
+    """Return the boxes of the codes with their margin, labelled with what they say, or `code` if that is unreadable."""
     from ..detectors.boxes import clipped, stacked
     from ..detectors.faces import filled
 
     seen = codes(image)
     if not seen:
         return Detections.empty(query)
-    boxes = np.stack([np.concatenate([c.corners.min(axis=0), c.corners.max(axis=0)]) for c in seen])
-    masks = stacked([filled(code.corners, image.size_wh) for code in seen])
+    outlines = [c.corners.mean(axis=0) + (c.corners - c.corners.mean(axis=0)) * QUIET_ZONE for c in seen]
+    boxes = np.stack([np.concatenate([corners.min(axis=0), corners.max(axis=0)]) for corners in outlines])
+    masks = stacked([filled(corners, image.size_wh) for corners in outlines])
     labels = tuple(code.message or "code" for code in seen)
     return Detections(clipped(boxes, image.size_wh), labels, np.ones(len(seen)), query, masks)

@@ -24,6 +24,8 @@ _THIN, _NARROW = 4.0, 14.0
 patches; up to the second, where the surroundings are flat (words on paper)."""
 _FLAT = 3.0
 """Roughness in gray levels up to which surroundings are flat."""
+_ONE_COLOR, _MOST_OF_RIM = 14, 0.9
+"""Levels by which pixels of one color differ, and the share of a rim that has to be of it."""
 _ROWS = 256
 """Rows written at a time: bounds the memory that a large hole takes."""
 
@@ -63,9 +65,14 @@ def _margin(box: Box) -> int:
 
 
 def _suits_diffusion(pixels: Array, hole: Array, unit: float) -> bool:
-    """Say whether a hole is thin, or narrow on a flat ground; `unit` scales the limits to large pictures."""
+    """Say whether a hole is thin, narrow on a flat ground, or lies within one color (words on a sign).
+
+    `unit` scales the limits to large pictures.
+    """
     import cv2
 
+    if _one_color_around(pixels, hole, unit):
+        return True
     inside = np.pad(hole, 1).astype(np.uint8)
     radius = float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max()) / max(1.0, unit)
     if radius <= _THIN or radius > _NARROW:
@@ -75,6 +82,19 @@ def _suits_diffusion(pixels: Array, hole: Array, unit: float) -> bool:
     mean = cv2.GaussianBlur(gray * known, (0, 0), 2) / np.maximum(cv2.GaussianBlur(known, (0, 0), 2), 1e-3)
     ring = cv2.dilate(hole.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~hole
     return bool(ring.any()) and float(np.percentile(np.abs(gray - mean)[ring], 40)) <= _FLAT
+
+
+def _one_color_around(pixels: Array, hole: Array, unit: float) -> bool:
+    """Say whether nearly all of the rim of a hole has one color: then nothing but that color belongs inside."""
+    import cv2
+
+    width = 2 * max(1, round(2 * unit)) + 1
+    rim = cv2.dilate(hole.astype(np.uint8), np.ones((width, width), np.uint8)).astype(bool) & ~hole
+    if not rim.any():
+        return False
+    colors = pixels[..., :3][rim].astype(np.int16)  # (N, 3)
+    difference = np.abs(colors - np.median(colors, axis=0)).max(axis=1)
+    return float(np.mean(difference <= _ONE_COLOR)) >= _MOST_OF_RIM
 
 
 def _diffuse(image: Image, mask: Mask) -> Image:

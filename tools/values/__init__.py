@@ -25,7 +25,7 @@ def decode(data: bytes) -> Value:
         size = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + size])["__metadata__"]
         return KINDS[header["kind"]].join(load(data), json.loads(header["facts"]))
-    except (KeyError, TypeError, UnicodeDecodeError, SafetensorError) as error:
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
         raise ValueError(f"not a stored value: {error}") from error
 
 

@@ -1,0 +1,103 @@
+"""The planning set: every example has a valid plan, the splits do not meet, noise spares what is copied."""
+
+from __future__ import annotations
+
+import random
+from itertools import islice
+
+import pytest
+
+from diptych.planners.notation import read_steps, write_steps
+from diptych.planners.training.banks import holdout, phrases
+from diptych.planners.training.compose import Composer
+from diptych.planners.training.draft import Draft
+from diptych.planners.training.evaluate import measure, outcome
+from diptych.planners.training.intents import INTENTS
+from diptych.planners.training.noise import misspell, strip_marks
+from diptych.planners.training.slots import Target, query_of
+from diptych.tools.catalogue import load_catalogue
+
+CATALOGUE = load_catalogue()
+
+
+def test_every_intent_has_phrases() -> None:
+    assert set(INTENTS) <= set(phrases())
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_every_example_is_a_valid_plan(test: bool) -> None:
+    examples = list(islice(Composer(CATALOGUE, 7, test=test), 400))
+    wrong = [example for example in examples if not outcome(example.answer, example, CATALOGUE).valid]
+    assert not wrong
+    assert len({kind for example in examples for kind in example.kinds}) > 80
+
+
+def test_same_seed_same_examples() -> None:
+    first, second = (list(islice(Composer(CATALOGUE, 3), 50)) for _ in range(2))
+    assert first == second
+    assert first != list(islice(Composer(CATALOGUE, 4), 50))
+
+
+def test_splits_share_no_phrase() -> None:
+    shared = []
+    for section, lines in phrases().items():
+        train, test = (set(holdout(lines, section, test=held)) for held in (False, True))
+        if test == set(lines):  # no phrase of this small section fell into the test split
+            shared.append(section)
+        else:
+            assert not train & test, section
+    assert len(shared) <= 6
+
+
+def test_shorthand_survives_a_round_trip() -> None:
+    for example in islice(Composer(CATALOGUE, 5), 200):
+        if not example.answer.startswith(("refuse", "ask")):
+            steps, _ = read_steps(example.answer, example.inputs, CATALOGUE)
+            assert write_steps(steps, CATALOGUE) == example.answer
+
+
+@pytest.mark.parametrize(
+    ("phrase", "query"),
+    [
+        ("the face", "face"),
+        ("all of the red cars", "red cars"),
+        ("her face", "face"),
+        ("every single dog on the table", "dog on the table"),
+        ("people", "people"),
+        ("the", "the"),
+    ],
+)
+def test_query_drops_determiners(phrase: str, query: str) -> None:
+    assert query_of(phrase) == query
+
+
+def test_draft_looks_once() -> None:
+    draft = Draft("$photo")
+    face = Target("object", "face")
+    draft.edit("blur", mask=face.mask(draft))
+    draft.edit("grayscale", mask=draft.invert(face.mask(draft)))
+    assert [step.tool for step in draft.steps] == ["detect", "segment", "blur", "invert", "grayscale"]
+    assert draft.steps[-1].args["image"] == "$blur"
+
+
+def test_draft_looks_again_after_pixels_moved() -> None:
+    draft = Draft("$photo")
+    draft.reshape("rotate", degrees=90)
+    draft.find("face")
+    assert draft.steps[-1].args["image"] == "$rotate"
+
+
+def test_typos_spare_what_is_copied() -> None:
+    text = "write \x02Grüße aus Wien\x03 somewhere underneath"
+    for seed in range(50):
+        noisy = misspell(random.Random(seed), text)
+        assert "Grüße aus Wien" in strip_marks(noisy)
+    assert any(misspell(random.Random(seed), text) != text for seed in range(5))
+
+
+def test_measure_counts_failures_as_zero() -> None:
+    examples = [e for e in islice(Composer(CATALOGUE, 9), 40) if not e.answer.startswith(("refuse", "ask"))]
+    right = {example.request: example.answer for example in examples}
+    assert measure(lambda request, inputs: right[request], examples, CATALOGUE).summary()["exact"] == 1.0
+    broken = measure(lambda request, inputs: "nonsense", examples, CATALOGUE).summary()
+    assert (broken["valid"], broken["exact"], broken["node_f1"]) == (0.0, 0.0, 0.0)
