@@ -53,7 +53,7 @@ def convert_adapter(source: Path, target: Path) -> None:
         writer.write_tensors_to_file()
         writer.close()
         Path(temporary).replace(target)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise ToolError(f"the planning adapter {source.name} cannot be converted: {error}") from error
     finally:
         Path(temporary).unlink(missing_ok=True)

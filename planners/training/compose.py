@@ -12,7 +12,18 @@ from ..notation import write_steps
 from ..planner import input_names
 from .banks import holdout, phrases
 from .draft import Draft
-from .followups import ANY_OF_THEM, BOXED, COUNTERS, FINDERS, NOTHING_ELSE, OTHERWISE, POINTING, point_back
+from .followups import (
+    ANY_OF_THEM,
+    BOXED,
+    COUNTERS,
+    FINDERS,
+    NOTHING_ELSE,
+    OTHERWISE,
+    OVER,
+    POINTING,
+    READERS,
+    point_back,
+)
 from .intents import FINAL, INTENTS, QUESTIONS
 from .noise import misspell, punctuate, strip_marks, wrap
 from .slots import Filler, Slot, Target, query_of
@@ -84,7 +95,7 @@ class Composer:
                 self.pointing,
                 self.counted,
             ],
-            weights=[42, 31, 5, 7, 2, 3, 4, 5, 1],
+            weights=[38, 33, 7, 6, 2, 3, 4, 7, 1],
         )[0]
         return sort()
 
@@ -140,6 +151,8 @@ class Composer:
 
     def pointing(self) -> Example:
         """Name a thing, then point back at it: `find the faces and blur them`, `pixelate them if there are any`."""
+        if self.draw.random() < 0.2:
+            return self._read_first()
         thing = self.filler.object()
         kind = self.draw.choice(list(POINTING))
         pronoun = self.draw.choice(["it", "them"])
@@ -159,6 +172,20 @@ class Composer:
         text += self._otherwise(draft, inputs)
         return self._finish(text, inputs, draft, ["pointing", "if_then"])
 
+    def _read_first(self) -> Example:
+        """Read words or a code, then do something to them: `read the sign and cover it`."""
+        code = self.draw.random() < 0.35
+        phrase = self.filler.entry("codes" if code else "texts")
+        thing = Slot(phrase, Target("object", query_of(phrase)))
+        kind = self.draw.choice(list(OVER))
+        inputs = self._inputs([kind])
+        draft = Draft(f"${inputs[0]}")
+        draft.add("read_code" if code else "read", image=draft.source)
+        point_back(kind, draft, thing)
+        pronoun = self.draw.choice(["it", "it", "them", thing.text])
+        text = self.draw.choice(READERS).format(o=phrase) + self.draw.choice(OVER[kind]).format(it=pronoun)
+        return self._finish(wrap(self.draw, text), inputs, draft, ["pointing", kind])
+
     def counted(self) -> Example:
         """An edit of things, and how many of them there are."""
         clause = self.clause(self.draw.choice(BOXED), joins=True)
@@ -173,13 +200,13 @@ class Composer:
     def _otherwise(self, draft: Draft, inputs: tuple[str, ...]) -> str:
         """Now and then, what happens when the condition does not hold."""
         roll = self.draw.random()
-        if roll < 0.25 and draft.when and not draft.when.startswith("not "):
+        if roll < 0.35 and draft.when and not draft.when.startswith("not "):
             simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS]
             clause = self.clause(self._kind(simple), joins=True)
             draft.when = f"not {draft.when}"
             self.build(clause, draft, inputs)
             return self.draw.choice(OTHERWISE).format(c=clause.text)
-        return self.draw.choice(NOTHING_ELSE) if roll < 0.35 else ""
+        return self.draw.choice(NOTHING_ELSE) if roll < 0.45 else ""
 
     def several(self) -> Example:
         """The same edit on every input, or an edit on the second input only."""
@@ -302,6 +329,6 @@ class Composer:
         return self._answer(text, write_steps(draft.steps, self.catalogue), kinds, inputs)
 
     def _answer(self, text: str, answer: str, kinds: list[str], inputs: tuple[str, ...] = ("photo",)) -> Example:
-        if self.draw.random() < 0.18:
+        if self.draw.random() < 0.25:
             text = misspell(self.draw, text)
         return Example(strip_marks(punctuate(self.draw, text)), inputs, answer, tuple(kinds))

@@ -45,6 +45,33 @@ POINTING: dict[str, tuple[str, ...]] = {
     "brighter_part": ("brighten {it}", "make {it} brighter"),
 }
 """Intent → ways to ask for it once the thing has been named."""
+READERS = (
+    "tell me what {o} says and ",
+    "read {o} and ",
+    "read {o}, then ",
+    "say what {o} says and then ",
+    "transcribe {o} and ",
+    "what does {o} say? then ",
+    "read out {o} and ",
+    "tell me what {o} says, then ",
+    "read {o} and then ",
+)
+OVER = {
+    "remove": (
+        "remove {it}",
+        "erase {it}",
+        "wipe {it} off",
+        "wipe {it} out",
+        "get rid of {it}",
+        "take {it} off",
+        "wipe {it} away",
+    ),
+    "black_out": ("cover {it}", "black {it} out", "redact {it}", "hide {it}"),
+    "blur": ("blur {it}", "make {it} blurry"),
+    "pixelate": ("pixelate {it}",),
+    "draw_boxes": ("draw a box around {it}", "mark {it}"),
+}
+"""What is done with words or a code after they have been read."""
 COUNTERS = (
     "tell me how many there are",
     "count them",

@@ -323,6 +323,7 @@ INTENTS: dict[str, Intent] = {
     "black_bar": Intent(_boxed("sticker", kind="black bar"), 0.5),
     "write": Intent(_write, 1.2),
     "write_at": Intent(_write, 2),
+    "write_at_color": Intent(_write, 1.2),
     "write_color": Intent(_write, 0.8),
     "write_big": Intent(partial(_write, size=12), 0.5),
     "write_small": Intent(partial(_write, size=3), 0.5),

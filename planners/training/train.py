@@ -1,6 +1,6 @@
 """Teach the small LLM to plan: a LoRA adapter over SmolLM2-135M-Instruct, on a CPU.
 
-    python -m diptych.planners.training.train --examples 14000
+    python -m diptych.planners.training.train --examples 13000
 
 The base weights are the packaged 4-bit ones, dequantised, so that the adapter meets at run time exactly what
 it was trained against. Loss is taken on the answer only, and logits are computed for those positions only.
@@ -195,7 +195,7 @@ def save_adapter(model: Any, folder: Path, state: _Progress) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--examples", type=int, default=14000)
+    parser.add_argument("--examples", type=int, default=13000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--out", type=Path, default=ADAPTER.parent)
