@@ -46,6 +46,25 @@ JOINERS = (
     " and finally ",
     ". and ",
 )
+SELECTING = (
+    "blur",
+    "blur",
+    "pixelate",
+    "color_pop",
+    "color_pop",
+    "grayscale",
+    "background_color",
+    "background_blur",
+    "remove",
+    "black_out",
+    "recolor",
+    "background_blur_of",
+    "brighter_part",
+    "crop",
+    "draw_boxes",
+    "background_gray",
+)
+"""Intents whose mask says where: in compounds each has to keep its own."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +134,9 @@ class Composer:
         """Two to four clauses in a row, the last may be a question or the comparison with the original."""
         count = self.draw.choices([2, 3, 4], weights=[70, 25, 5])[0]
         kinds = [self._kind([k for k in INTENTS if k not in FINAL]) for _ in range(count)]
+        if self.draw.random() < 0.2:
+            # Two selections in one sentence are what a small model mixes up first.
+            kinds[:2] = [self.draw.choice(SELECTING), self.draw.choice(SELECTING)]
         alone = all(INTENTS[kind].inputs == 1 for kind in kinds[1:])
         first = "generate" if alone and self.draw.random() < 0.07 else ""
         if first:

@@ -14,6 +14,10 @@ from tests.requests.cases import CASES, Case
 from tests.requests.pictures import picture
 
 
+NOT_YET: dict[str, str] = {}
+"""Requests that the shipped planner still gets wrong, and how: reported, and expected to fail."""
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store and a log of their own, shared by all requests."""
@@ -21,7 +25,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.slug)
-def test_request(case: Case, home: Path) -> None:
+def test_request(case: Case, home: Path, request: pytest.FixtureRequest) -> None:
+    if case.slug in NOT_YET:
+        request.applymarker(pytest.mark.xfail(reason=NOT_YET[case.slug], strict=False))
     inputs = [picture(name) for name in case.photos]
     result = run(case.request, *inputs, planner="embedded", profile="embedded", home=home)
     case.check(inputs, result)
