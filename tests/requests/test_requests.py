@@ -15,12 +15,12 @@ from tests.requests.pictures import picture
 
 NOT_YET: dict[str, str] = {
     "compound-blur-the-face-and-make-everything-but-the-person-bl": "grays what is around the face as well",
-    "compound-write-summer-trip-across-the-top-in-yellow-and-put": "writes at the bottom: misses 'across the top' beside a color",
+    "compound-write-summer-trip-across-the-top-in-yellow-and-put": "writes it at the bottom",
     "compound-tell-me-what-the-qr-code-says-and-then-wipe-it-off": "asks an instruct editor to wipe the code off",
     "several-use-the-second-photo-as-the-background-for-the-woman": "looks for the woman in the second photo",
     "question-which-website-does-that-code-lead-to": "refuses as general knowledge",
     "typo-brighen-it-up-a-litle-and-bost-the-colors": "two typos: does not brighten",
-    "condition-pixelate-the-faces-if-there-are-any-if-not-turn-it": "'if not' after 'if there are any' is not carried over",
+    "condition-pixelate-the-faces-if-there-are-any-if-not-turn-it": "the 'if not' is lost",
 }
 """Requests that the shipped planner still gets wrong, and how: reported, and expected to fail."""
 
