@@ -26,7 +26,7 @@ from .followups import (
 )
 from .intents import FINAL, INTENTS, QUESTIONS
 from .noise import misspell, punctuate, strip_marks, wrap
-from .slots import Filler, Slot, Target, query_of
+from .slots import Filler, Slot, Target, aim, query_of
 
 JOINERS = (
     " and ",
@@ -46,6 +46,18 @@ JOINERS = (
     " and finally ",
     ". and ",
 )
+TWO = re.compile(r"\b(both|two|second|other|diptych|2|2nd)\b")
+"""Words of a request about exactly two images."""
+ALIKE = (
+    {"brighter", "darker", "brightness_percent", "darker_percent", "enhance_light", "auto_contrast"},
+    {"more_contrast", "less_contrast", "contrast_percent", "auto_contrast"},
+    {"more_saturation", "less_saturation", "saturation_percent", "grayscale_all"},
+    {"warmer", "cooler", "white_balance"},
+    {"resize_width", "resize_height", "resize_both", "half_size", "double_size", "resize_percent"},
+    {"collage_row", "collage_column", "collage_grid", "paste", "paste_at", "paste_subject", "paste_blend"},
+    {"background_swap", "background_swap_of", "background_remove", "background_color", "background_scene"},
+)
+"""Nobody asks for two of these in one sentence."""
 SELECTING = (
     "blur",
     "blur",
@@ -87,6 +99,16 @@ class Clause:
     joins: bool = True
 
 
+def _apart(kinds: list[str]) -> list[str]:
+    """Return the kinds in their order, each once, and of those that exclude each other only the first."""
+    kept: list[str] = []
+    for kind in kinds:
+        rivals = set().union(*(group for group in ALIKE if kind in group)) | {kind}
+        if not rivals.intersection(kept):
+            kept.append(kind)
+    return kept
+
+
 class Composer:
     """Draws examples; the same seed gives the same examples."""
 
@@ -114,7 +136,7 @@ class Composer:
                 self.pointing,
                 self.counted,
             ],
-            weights=[38, 33, 7, 6, 2, 3, 4, 7, 1],
+            weights=[34, 34, 7, 5, 2, 3, 4, 9, 2],
         )[0]
         return sort()
 
@@ -124,7 +146,7 @@ class Composer:
         """One clause, on its own."""
         kind = self._kind(list(INTENTS))
         clause = self.clause(kind)
-        inputs = self._inputs([kind])
+        inputs = self._inputs([kind], clause.text)
         draft = Draft(f"${inputs[0]}" if inputs else None)
         self.build(clause, draft, inputs)
         text = clause.text if kind in QUESTIONS else wrap(self.draw, clause.text)
@@ -134,15 +156,15 @@ class Composer:
         """Two to four clauses in a row, the last may be a question or the comparison with the original."""
         count = self.draw.choices([2, 3, 4], weights=[70, 25, 5])[0]
         kinds = [self._kind([k for k in INTENTS if k not in FINAL]) for _ in range(count)]
-        if self.draw.random() < 0.2:
+        if self.draw.random() < 0.3:
             # Two selections in one sentence are what a small model mixes up first.
             kinds[:2] = [self.draw.choice(SELECTING), self.draw.choice(SELECTING)]
         alone = all(INTENTS[kind].inputs == 1 for kind in kinds[1:])
         first = "generate" if alone and self.draw.random() < 0.07 else ""
         if first:
             kinds[0] = first
-        clauses = [self.clause(kind, joins=True) for kind in dict.fromkeys(kinds)]
-        inputs = () if first else self._inputs([c.kind for c in clauses])
+        clauses = [self.clause(kind, joins=True) for kind in _apart(kinds)]
+        inputs = () if first else self._inputs([c.kind for c in clauses], " ".join(c.text for c in clauses))
         draft = Draft(f"${inputs[0]}" if inputs else None)
         text = ""
         for number, clause in enumerate(clauses):
@@ -198,7 +220,7 @@ class Composer:
         """Read words or a code, then do something to them: `read the sign and cover it`."""
         code = self.draw.random() < 0.35
         phrase = self.filler.entry("codes" if code else "texts")
-        thing = Slot(phrase, Target("object", query_of(phrase)))
+        thing = Slot(phrase, aim(phrase))
         kind = self.draw.choice(list(OVER))
         inputs = self._inputs([kind])
         draft = Draft(f"${inputs[0]}")
@@ -303,7 +325,7 @@ class Composer:
             if name == "c":
                 slots[name] = Slot(value, value)
             elif name:
-                target = Target("background") if value == "background" else Target("object", query_of(value))
+                target = Target("background") if value == "background" else aim(value)
                 slots[name] = Slot(value, target)
         kind = kind.strip()
         inputs = self._inputs([kind])
@@ -334,11 +356,14 @@ class Composer:
     def _kind(self, kinds: list[str]) -> str:
         return self.draw.choices(kinds, weights=[INTENTS[kind].weight for kind in kinds])[0]
 
-    def _inputs(self, kinds: list[str]) -> tuple[str, ...]:
+    def _inputs(self, kinds: list[str], text: str = "") -> tuple[str, ...]:
+        """Return the names of as many inputs as the clauses need, or as the words speak of."""
         needed = max((INTENTS[kind].inputs for kind in kinds), default=1)
         if needed == 0:
             return tuple(input_names(self.draw.choices([0, 1], weights=[85, 15])[0]))
         if any(kind.startswith("collage_") and kind != "collage_faces" for kind in kinds):
+            if needed == 2 and TWO.search(text):
+                return tuple(input_names(2))
             return tuple(input_names(max(needed, self.draw.choice([2, 2, 3, 4]))))
         return tuple(input_names(needed))
 

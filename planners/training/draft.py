@@ -11,11 +11,12 @@ class Draft:
     """Collects steps for one request.
 
     `image` is what the next edit changes; `source` is what detectors look at: the untouched input, until an
-    edit moves pixels (crop, rotate, …), from then on the result of that edit.
+    edit moves pixels (crop, rotate, …), from then on the result of that edit. `first` is the input it began with.
     """
 
     def __init__(self, image: str | None) -> None:
         self.steps: list[Step] = []
+        self.first = image or ""
         self.image = image or ""
         self.source = image or ""
         self.last_mask = ""

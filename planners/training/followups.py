@@ -55,6 +55,11 @@ READERS = (
     "read out {o} and ",
     "tell me what {o} says, then ",
     "read {o} and then ",
+    "tell me what's on {o} and then ",
+    "let me know what {o} says, and ",
+    "give me what {o} says; after that ",
+    "what's written in {o}? and ",
+    "scan {o} and ",
 )
 OVER = {
     "remove": (
@@ -65,6 +70,10 @@ OVER = {
         "get rid of {it}",
         "take {it} off",
         "wipe {it} away",
+        "wipe {it} off the wall",
+        "paint {it} over",
+        "clear {it} away",
+        "make {it} vanish",
     ),
     "black_out": ("cover {it}", "black {it} out", "redact {it}", "hide {it}"),
     "blur": ("blur {it}", "make {it} blurry"),

@@ -180,13 +180,17 @@ def _background_swap(draft: Draft, slots: Slots) -> None:
     draft.edit("composite", mask=draft.subject(), background="$photo2")
 
 
+def _background_swap_of(draft: Draft, slots: Slots) -> None:
+    draft.edit("composite", mask=slots["o"].value.mask(draft), background="$photo2")
+
+
 def _collage(layout: str) -> Build:
-    """`images` is filled in by the composer, which knows the inputs."""
+    """`inputs` is filled in by the composer, which knows them; of the first one the edited version is shown."""
 
     def build(draft: Draft, slots: Slots) -> None:
         extra = {} if layout == "row" else {"layout": layout}
-        images = slots["inputs"].value
-        draft.image = draft.source = draft.add("collage", images=list(images), **extra)
+        images = [draft.image if name == draft.first else name for name in slots["inputs"].value]
+        draft.image = draft.source = draft.add("collage", images=images, **extra)
 
     return build
 
@@ -334,6 +338,7 @@ INTENTS: dict[str, Intent] = {
     "cut_out": Intent(_cut_out, 1.2),
     "background_gradient": Intent(_background("gradient", start="c", end="c2"), 0.8),
     "background_swap": Intent(_background_swap, 1.5, inputs=2),
+    "background_swap_of": Intent(_background_swap_of, 0.7, inputs=2),
     "background_scene": Intent(_background("inpaint", prompt="scene"), 2),
     "background_scene_extra": Intent(_background("inpaint", prompt="scene"), 1),
     "background_of": Intent(_background_of, 1),

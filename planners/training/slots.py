@@ -24,6 +24,18 @@ def query_of(phrase: str) -> str:
     return rest or phrase
 
 
+def aim(phrase: str) -> Target:
+    """Return what a noun phrase points at; words for a place or a size in it become a pick."""
+    query = query_of(phrase)
+    for which, words in PICKS.items():
+        for word in words:
+            if word.startswith(_PREPOSITIONS) and query.endswith(f" {word}"):
+                return Target("object", query.removesuffix(f" {word}"), which)
+            if word.endswith("est") and query.startswith(f"{word} "):
+                return Target("object", query.removeprefix(f"{word} "), which)
+    return Target("object", query)
+
+
 @dataclass(frozen=True)
 class Slot:
     """A filled blank: the words of the request, and what they mean in a plan."""
@@ -109,7 +121,7 @@ class Filler:
             phrase = self.entry(bank)
             if bank in ("faces", "people") and self.chance(0.12):
                 return self._picked("face" if bank == "faces" else self.draw.choice(["person", "man", "woman"]))
-            return Slot(phrase, Target("object", query_of(phrase)))
+            return Slot(phrase, aim(phrase))
         if self.chance(0.12):
             return self._picked(self.entry("objects"))
         noun = self.bare_object()
@@ -120,7 +132,7 @@ class Filler:
         article = self.draw.choices(
             ["the ", "my ", "that ", "this ", "her ", "his ", ""], weights=[74, 5, 5, 5, 3, 3, 5]
         )[0]
-        return Slot(article + noun, Target("object", noun))
+        return Slot(article + noun, aim(noun))
 
     def bare_object(self) -> str:
         """A noun phrase without article: cup, red cup, cup on the table."""
@@ -140,7 +152,7 @@ class Filler:
             plural = self.entry("plurals")
             number, count = self.draw.choice([("two", 2), ("three", 3), ("2", 2), ("3", 3), ("four", 4)])
             return Slot(f"the {number} {word} {plural}", Target("object", plural, which, count))
-        text = f"the {noun} {word}" if word.startswith(("on ", "at ", "in ")) else f"the {word} {noun}"
+        text = f"the {noun} {word}" if word.startswith(_PREPOSITIONS) else f"the {word} {noun}"
         return Slot(text, Target("object", noun, which))
 
     def selection(self) -> Slot:
@@ -223,7 +235,7 @@ class Filler:
             return Slot(f"any {noun}", Target("object", noun))
         noun = self.draw.choice(["face", "person", "text", "qr code"]) if self.chance(0.4) else self.bare_object()
         article = "an " if noun[0] in "aeiou" else "a "
-        return Slot(("" if noun == "text" else article) + noun, Target("object", noun))
+        return Slot(("" if noun == "text" else article) + noun, aim(noun))
 
     def bare(self) -> Slot:
         noun = self.entry("plurals") if self.chance(0.5) else self.entry("objects")
@@ -261,12 +273,13 @@ class Filler:
 PICKS: dict[str, list[str]] = {
     "largest": ["largest", "biggest"],
     "smallest": ["smallest", "tiniest"],
-    "leftmost": ["leftmost", "on the left", "on the far left", "at the left", "left"],
-    "rightmost": ["rightmost", "on the right", "on the far right", "at the right", "right"],
+    "leftmost": ["leftmost", "on the left", "on the far left", "at the left", "on the left side", "left"],
+    "rightmost": ["rightmost", "on the right", "on the far right", "at the right", "on the right side", "right"],
     "topmost": ["topmost", "at the top", "uppermost", "highest"],
     "bottommost": ["bottommost", "at the bottom", "lowest"],
     "central": ["in the middle", "in the center", "central", "middle"],
 }
+_PREPOSITIONS = ("on ", "at ", "in ")
 WORD_FRAMES = (
     "the words {}",
     "the text {}",
