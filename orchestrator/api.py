@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import random
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..planners.plan import Plan
 from ..planners.planner import Planner, input_names, load_planner
 from ..planners.seeds import with_seeds
 from ..tools.catalogue import Catalogue, load_catalogue
-from ..tools.errors import PlanError, UsageError
+from ..tools.errors import PlanError, Problem, UsageError
 from ..tools.profiles import Profile
 from ..tools.values import Image
 from .forecast import PreviewedStep, preview_plan
 from .inputs import Given, file_names, plan_inputs, to_value
-from .log import Log
+from .log import Log, RunInfo
 from .planning import Limits, make_plan
+from .policy import Control, Policy
 from .result import Result
+from .resuming import Left, find_inputs, left_by
 from .work import OnEvent, Options, Work, choose_profile, limits_of, shelf
 
 if TYPE_CHECKING:
@@ -37,16 +38,22 @@ def run(
     on_event: OnEvent | None = None,
     home: str | Path | None = None,
     use_store: bool = True,
-    cancel: threading.Event | None = None,
+    control: Control | None = None,
+    policy: Policy | None = None,
     catalogue: Catalogue | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> Result:
     """Do what a sentence asks with some pictures.
 
     The pictures are PIL images, paths or Images; they become the inputs photo, photo2, … Refusals and failures
-    come back as a Result. Raises UsageError when the call itself is wrong: an empty request, an unreadable file,
-    an unknown profile or planner.
+    come back as a Result. `notes` are plain values that are kept with the run in the log.
+    Raises UsageError when the call itself is wrong: an empty request, an unreadable file, an unknown profile or
+    planner.
     """
-    options = Options(profile, on_event, home, use_store, cancel, catalogue)
+    kept = {**(notes or {}), **({"planner": planner} if isinstance(planner, str) else {})}
+    options = Options(
+        profile, on_event, home, use_store, control or Control(), policy or Policy(), catalogue, notes=kept
+    )
     words = _checked(request)
     given = dict(zip(input_names(len(images)), images, strict=True))
     inputs = {name: _picture(image, name) for name, image in given.items()}
@@ -83,24 +90,60 @@ def run_plan(
     on_event: OnEvent | None = None,
     home: str | Path | None = None,
     use_store: bool = True,
-    cancel: threading.Event | None = None,
+    control: Control | None = None,
+    policy: Policy | None = None,
     catalogue: Catalogue | None = None,
-    lanes: int = 2,
+    lanes: int | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run a plan over its inputs. A plan that is not valid comes back as a failed or refused Result.
 
     Raises UsageError when an input is missing, unknown or unreadable.
     """
-    options = Options(profile, on_event, home, use_store, cancel, catalogue, lanes)
+    options = Options(
+        profile, on_event, home, use_store, control or Control(), policy or Policy(), catalogue, lanes, notes or {}
+    )
     work = Work(options, plan.request, plan_inputs(plan, inputs), file_names(inputs))
+    return work.carry_out(lambda limits: _checked_plan(plan, limits), plan)
 
-    def checked(limits: Limits) -> Plan:
-        problems = limits.check(plan)
-        if problems:
-            raise PlanError(problems)
-        return with_seeds(plan, limits.catalogue, random.Random())
 
-    return work.carry_out(checked)
+def resume(
+    *, home: str | Path | None = None, on_event: OnEvent | None = None, catalogue: Catalogue | None = None
+) -> list[Result]:
+    """Go on with every run that a dead process left unfinished, the oldest first; return their Results.
+
+    Finished steps are not made again. A step that was running at two deaths fails by name. A run whose inputs are
+    gone or changed comes back as failed. Two processes that resume at once share the runs between them.
+    """
+    log = shelf(home).log
+    return [_gone_on_with(run, home, on_event, catalogue) for run in log.abandoned() if log.adopt(run)]
+
+
+def _gone_on_with(
+    run: RunInfo, home: str | Path | None, on_event: OnEvent | None, catalogue: Catalogue | None
+) -> Result:
+    kept = shelf(home)
+    left = left_by(kept.log.replay(run.id))
+    try:
+        inputs = find_inputs(left.facts.get("inputs", {}), kept.store)
+        profile = choose_profile(left.facts.get("profile", "auto")).profile
+        make = _maker(run.request, left, [value for value in inputs.values() if isinstance(value, Image)])
+    except UsageError as error:
+        kept.log.finish(run.id, "failed", {"reason": str(error)})
+        return Result("failed", problems=[Problem(str(error), kind="failed")], run_id=run.id)
+    options = Options(profile, on_event, home, policy=left.policy, catalogue=catalogue)
+    files = {name: facts["file"] for name, facts in left.facts.get("inputs", {}).items() if "file" in facts}
+    work = Work(options, run.request, inputs, files)
+    return work.go_on(run.id, left, make)
+
+
+def _maker(request: str, left: Left, images: list[Image]) -> Callable[[Limits], Plan]:
+    """Return what gives the plan of an abandoned run: the one that it had, or its planner."""
+    plan = left.plan
+    if plan is not None:
+        return lambda limits: _checked_plan(plan, limits)
+    planner = load_planner(left.facts.get("planner", "embedded"))
+    return lambda limits: make_plan(request, images, planner, limits)
 
 
 def preview(
@@ -121,6 +164,13 @@ def preview(
 def history(home: str | Path | None = None) -> Log:
     """Return the log of all runs."""
     return shelf(home).log
+
+
+def _checked_plan(plan: Plan, limits: Limits) -> Plan:
+    problems = limits.check(plan)
+    if problems:
+        raise PlanError(problems)
+    return with_seeds(plan, limits.catalogue, random.Random())
 
 
 def _checked(request: str) -> str:

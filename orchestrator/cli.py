@@ -16,6 +16,7 @@ import typer
 from ..tools.catalogue import load_catalogue
 from ..tools.errors import UsageError
 from ..tools.weights import packaged
+from . import cli_map
 from .cli_console import DONE, FAILED, INTERRUPTED, Surface, did_you_mean, guarded
 
 app = typer.Typer(
@@ -175,6 +176,14 @@ def doctor_command(profile: ProfileName = "auto", json: Json = False) -> int:
     return DONE if found.healthy else FAILED
 
 
+@app.command("resume")
+def resume_command(json: Json = False, quiet: Quiet = False) -> int:
+    """Go on with runs that were killed; what they had finished is not done again."""
+    from . import cli_resume
+
+    return cli_resume.resume(_surface)
+
+
 @app.command("fetch")
 def fetch_command(
     names: Annotated[list[str] | None, typer.Argument(help="Weights; default: what the profile needs.")] = None,
@@ -193,6 +202,9 @@ def fetch_command(
         hint = did_you_mean(unknown[0], packaged()) or f"; known: {', '.join(packaged())}"
         raise UsageError(f"no weights are called {unknown[0]!r}{hint}")
     return fetch_all(wanted, _surface)
+
+
+cli_map.register(app, lambda: _surface)
 
 
 @app.callback(invoke_without_command=True)

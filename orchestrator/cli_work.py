@@ -29,6 +29,10 @@ EXIT = {"done": DONE, "refused": REFUSED, "failed": FAILED, "cancelled": INTERRU
 """Status of a result → exit code."""
 
 
+PLACE, METADATA = "out", "metadata"
+"""Notes in the log: the file that the picture goes to, and whether the plan goes into it."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What the options of a command say."""
@@ -78,7 +82,7 @@ def run(job: Job, surface: Surface, *, keep_pictures: bool = True) -> int:
     out = job.out or _default_out(_first_picture(job))
     if keep_pictures:
         check_writable(out)
-    result, inputs = _carry_out(job, surface)
+    result, inputs = _carry_out(job, surface, _notes(out, job.metadata) if keep_pictures else {})
     paths = save_outputs(result, out, metadata=job.metadata) if keep_pictures else []
     if job.report:
         _report(job, result, inputs, surface)
@@ -121,12 +125,20 @@ def save_outputs(result: Result, out: Path, *, metadata: bool = True) -> list[Pa
     return paths
 
 
-def _carry_out(job: Job, surface: Surface) -> tuple[Result, dict[str, Any]]:
+def _notes(out: Path, metadata: bool) -> dict[str, Any]:
+    """Return what the log has to know so that `resume` can write the picture of a run that was killed."""
+    return {PLACE: str(out.absolute()), METADATA: metadata}
+
+
+def _carry_out(job: Job, surface: Surface, notes: Mapping[str, Any]) -> tuple[Result, dict[str, Any]]:
     if job.workflow:
         plan, inputs = workflow_plan(job)
         fetch_missing(surface, job.profile, plan=plan)
         with StepBars(surface) as bars:
-            return api.run_plan(plan, inputs, profile=job.profile, on_event=bars.take, use_store=job.cache), inputs
+            result = api.run_plan(
+                plan, inputs, profile=job.profile, on_event=bars.take, use_store=job.cache, notes=notes
+            )
+        return result, inputs
     fetch_missing(surface, job.profile, planner=job.planner)
     with StepBars(surface) as bars:
         result = api.run(
@@ -136,6 +148,7 @@ def _carry_out(job: Job, surface: Surface) -> tuple[Result, dict[str, Any]]:
             profile=job.profile,
             on_event=bars.take,
             use_store=job.cache,
+            notes=notes,
         )
     return result, dict(zip(input_names(len(job.images)), job.images, strict=True))
 

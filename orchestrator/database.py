@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -12,19 +13,30 @@ from ..tools.errors import UsageError
 
 BUSY_SECONDS = 30.0
 """How long one process waits for another one's transaction."""
+_DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 
 
 class Database:
-    """One connection behind a lock, in WAL mode, so that readers never wait for a writer.
+    """Two connections, one that writes and one that reads, in WAL mode: readers never wait for a writer.
 
     `version` is the layout of the tables; a file of a later one is refused, and an older one is made anew,
-    because everything kept here can be computed again. `on_new` is called when the tables have just been made.
-    Raises UsageError that names the file and the fix when it cannot be opened.
+    because everything kept here can be computed again. `on_new` is called when the tables have just been made;
+    `page_bytes` is the page size of a new file. What is committed survives the death of the process; a power cut may
+    take the last moments, never the file. Raises UsageError that names the file and the fix when it cannot be opened.
     """
 
-    def __init__(self, path: Path, schema: str, version: int, on_new: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: str,
+        version: int,
+        on_new: Callable[[], None] = lambda: None,
+        page_bytes: int = 4096,
+    ) -> None:
         self.path = path
+        self._process = os.getpid()
         self._lock = threading.RLock()
+        self._reading = threading.Lock()
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = _connect(path)
@@ -35,7 +47,10 @@ class Database:
                     raise
                 self._start_over()  # the file is not a database: a disk fault, or another program
                 found = 0
+            self._connection.execute(f"PRAGMA page_size={page_bytes}")
             self._migrate(schema, version, found, on_new)
+            self._reader = _connect(path)
+            self._reader.execute("PRAGMA query_only=1")
 
     def _start_over(self) -> None:
         self._connection.close()
@@ -70,6 +85,7 @@ class Database:
 
         Raises UsageError when the disk is full or the file cannot be written.
         """
+        self._check_process()
         with self._lock, self._explained():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -81,24 +97,39 @@ class Database:
                 raise
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
-        """Return the rows of a query that changes nothing."""
-        with self._lock, self._explained():
-            return self._connection.execute(query, values).fetchall()
+        """Return the rows of a query that changes nothing: what is committed, whatever a transaction is doing."""
+        self._check_process()
+        try:
+            with self._reading:
+                return self._reader.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._error(error) from None
 
     def close(self) -> None:
-        """Close the connection; closing twice is harmless."""
-        with self._lock:
+        """Close the connections; closing twice is harmless."""
+        with self._lock, self._reading:
+            self._reader.close()
             self._connection.close()
+
+    def _check_process(self) -> None:
+        """SQLite's locks and this object's are void after a fork: a child that wrote would damage the file."""
+        if os.getpid() != self._process:
+            raise UsageError(f"{str(self.path)!r} was opened before this process was forked; open it again here")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise UsageError(
-                f"cannot use {str(self.path)!r}: {error}; free some space, check the permissions, "
-                "or set DIPTYCH_HOME to another folder"
-            ) from None
+            raise self._error(error) from None
+
+    def _error(self, error: Exception) -> UsageError:
+        if getattr(error, "sqlite_errorname", "") in _DAMAGED:
+            return UsageError(f"{str(self.path)!r} is damaged ({error}); delete it, and it is made anew")
+        return UsageError(
+            f"cannot use {str(self.path)!r}: {error}; free some space, check the permissions, "
+            "or set DIPTYCH_HOME to another folder"
+        )
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,16 +1,16 @@
 """The engine: what runs of plans have in common, and how the steps of one ended.
 
-    main thread   the run state, keys, the store's index, events: whatever decides      (execution.py)
-    CPU lanes     tools and models: whatever computes                                   (lane.py)
-    I/O lane      encoding and storing: whatever would hold up the lanes
+    lanes         tools and models: whatever computes; each decides what follows from it   (lanes.py, lane.py)
+    scheduler     which of the ready calls of all runs goes next                            (scheduler.py)
+    execution     one run: its state, keys, values, events                                  (execution.py)
+    I/O lane      encoding, storing, logging: whatever would hold up the lanes              (keeping.py)
 
-There are no barriers: a step starts when what it needs is there and a lane is free, the one with the longest way
-to the end of the run first. A step whose key is known ends at once and nothing of it is loaded.
+There are no barriers: a step starts when what it needs is there and a lane is free. A step whose key is known ends at
+once and nothing of it is loaded.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,10 +21,14 @@ from ..planners.plan import Plan
 from ..planners.validate import output_types
 from ..tools.catalogue import Catalogue
 from ..tools.profiles import Profile
+from ..tools.tool import Tool
 from .calls import Result, through
 from .estimates import Estimates
+from .lane import Cost, Executor, Lane
+from .lanes import Lanes
 from .log import Event, Log
-from .pool import ModelPool
+from .policy import DEFAULT_POLICY, Control, Policy
+from .pool import Listener, ModelPool, lease_name
 from .state import Node, structure
 from .store import Store
 
@@ -51,18 +55,28 @@ class StepRecord:
         return self.load()
 
 
+MakeExecutor = Callable[["Engine", Listener, Callable[[Cost], None]], Executor]
+"""(engine, listener of models, ledger of costs) → what makes the calls of one run."""
+
+
+def local(engine: Engine, listener: Listener, ledger: Callable[[Cost], None]) -> Executor:
+    """Make calls in this process."""
+    return Lane(engine.profile, engine.pool, listener, ledger)
+
+
 @dataclass(frozen=True)
 class Engine:
-    """What runs have in common."""
+    """What runs have in common; several may run at once over the same lanes."""
 
     catalogue: Catalogue
     profile: Profile
     pool: ModelPool
     log: Log
     estimates: Estimates
+    lanes: Lanes
     store: Store | None = None
     """None: nothing is kept beyond the run."""
-    lanes: int = 2
+    executor: MakeExecutor = local
 
     def run(
         self,
@@ -71,18 +85,31 @@ class Engine:
         *,
         run: str,
         on_event: Callable[[Event], None] = lambda event: None,
-        cancel: threading.Event | None = None,
+        policy: Policy = DEFAULT_POLICY,
+        control: Control | None = None,
         only: Collection[str] | None = None,
+        careful: bool = False,
+        doomed: Mapping[str, str] | None = None,
     ) -> list[StepRecord]:
         """Run the steps and checks of a valid plan, or only `only` and what they need; return one record per step.
 
-        `run` is the id that `Log.start` gave. `on_event` is called on this thread. Setting `cancel`, or Ctrl-C,
-        stops the run: running steps are asked to give up, and what is finished is kept.
+        `run` is the id that `Log.start` gave. `on_event` is called on this thread. `control`, or Ctrl-C, stops the run:
+        running steps are asked to give up, and what is finished is kept. `careful` and `doomed` (step → why it is
+        not tried again) are for runs that are resumed.
         """
         from .execution import Execution
 
         nodes = graph_nodes(plan, self.catalogue, only)
-        return Execution(self, plan, nodes, inputs, run, on_event, cancel or threading.Event()).drive()
+        chosen = control or Control()
+        execution = Execution(
+            self, plan, nodes, inputs, run, policy=policy, control=chosen, careful=careful, doomed=doomed
+        )
+        return execution.drive(on_event)
+
+    def leases(self, tool: Tool) -> frozenset[str]:
+        """Return the names of the models that a tool needs with this profile."""
+        device, dtype, bindings = self.profile.device, self.profile.dtype, self.profile.bindings
+        return frozenset(lease_name(bindings[c], device, dtype) for c in tool.models if c in bindings)
 
 
 def graph_nodes(plan: Plan, catalogue: Catalogue, only: Collection[str] | None = None) -> dict[str, Node]:

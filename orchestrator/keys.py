@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..tools.profiles import Binding, Profile
@@ -17,6 +18,8 @@ from ..tools.tool import Tool
 
 Digests = str | Sequence[str] | None
 """Content of one port: a digest, one per item of a list, or None for a port that is not connected."""
+
+_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=repr)
 
 
 def step_key(
@@ -27,9 +30,17 @@ def step_key(
     `params` are complete (defaults filled in) and normalised (`Param.check`), so that `50` and `50.0` are one.
     `revisions` maps each capability to its weights, `inputs` each port to what is connected to it.
     """
-    parts = [tool, version, params, revisions, {port: _plain(digests) for port, digests in inputs.items()}]
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=repr)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    state = _started(tool, version, tuple(revisions.items())).copy()
+    plain = {port: _plain(digests) for port, digests in inputs.items()}
+    state.update(_encoder.encode([params, plain]).encode("utf-8", "surrogatepass"))
+    return str(state.hexdigest())
+
+
+@lru_cache(maxsize=4096)
+def _started(tool: str, version: int, revisions: tuple[tuple[str, str], ...]) -> Any:
+    """Return the hash of what all calls of a tool under one profile have in common."""
+    text = _encoder.encode([tool, version, dict(revisions)])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass"))
 
 
 def revisions(tool: Tool, profile: Profile) -> dict[str, str]:

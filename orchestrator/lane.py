@@ -1,18 +1,26 @@
-"""What happens on a CPU lane: one call, its models, its measurements, and whatever goes wrong in it."""
+"""What happens on a lane: calls, their models, their measurements, and whatever goes wrong in them.
+
+A lane is the local executor. Several calls of one tool with the same models are made at once where the tool has a
+batched form, each with an outcome of its own; when a batch fails, its calls are made one by one, so that only the
+culprit fails. Whoever runs out of memory goes up the ladder.
+"""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from ..tools.errors import Cancelled, ToolError, UsageError
 from ..tools.model import Model
-from ..tools.profiles import Profile
+from ..tools.profiles import Binding, Profile
 from ..tools.progress import Hook, watched
-from .calls import Call, Held, Result, Source
+from ..tools.tool import Tool
+from .calls import Call, Held, Result, Source, check_type
 from .estimates import measured, megapixels
+from .ladder import Ladder
 from .pool import Listener, ModelPool, lease_name
 
 _TRACEBACK_CHARACTERS = 8000
@@ -24,6 +32,8 @@ class Failure:
 
     message: str
     trace: str = ""
+    retryable: bool = False
+    """Whether the same call may succeed later."""
 
 
 Outcome = Held | Failure | Cancelled
@@ -31,13 +41,20 @@ Outcome = Held | Failure | Cancelled
 
 @dataclass(frozen=True)
 class Cost:
-    """What one call took."""
+    """What one call took; of a batch, its share."""
 
     tool: str
     """Name under which it is remembered."""
     megapixels: float
     seconds: float
     memory_mb: float
+
+
+class Executor(Protocol):
+    """Where calls are made: on this machine, or on another one."""
+
+    def attempt(self, calls: Sequence[Call], source: Source, hook: Hook) -> list[Outcome]:
+        """Make calls of one tool with the same models; return an outcome for each, and never raise."""
 
 
 @dataclass(frozen=True)
@@ -49,46 +66,166 @@ class Lane:
     listener: Listener
     ledger: Callable[[Cost], None]
 
-    def attempt(self, call: Call, source: Source, hook: Hook) -> Outcome:
-        """Make one call, and turn whatever a tool does wrong into a Failure that names it."""
-        try:
-            hook(0, 0)
-            return Held.of(self.compute(call, source, hook))
-        except Cancelled as error:
-            return error
-        except (ToolError, UsageError) as error:
-            return Failure(str(error))
-        except (Exception, SystemExit) as error:
-            return Failure(_sentence(call.tool.id, error), traceback.format_exc()[-_TRACEBACK_CHARACTERS:])
+    def attempt(self, calls: Sequence[Call], source: Source, hook: Hook) -> list[Outcome]:
+        """Make calls of one tool, and turn whatever a tool does wrong into a Failure that names it."""
+        if len(calls) < 2 or calls[0].tool.batch is None:
+            return [self._outcome(call, source, hook) for call in calls]
+        size = calls[0].tool.batch_size
+        parts = [calls[start : start + size] for start in range(0, len(calls), size)]
+        return [outcome for part in parts for outcome in self._together(part, source, hook)]
 
     def compute(self, call: Call, source: Source, hook: Hook) -> Result:
         """Make one call; errors pass."""
-        arguments = call.arguments(source)
-        with ExitStack() as stack:
-            models = self._lease(call, stack)
-            with watched(hook), measured() as cost:
-                result = call(arguments, models)
-        size = max(megapixels(arguments), megapixels({"": result}))
-        self.ledger(Cost(measured_name(call.tool.id, call.tool.version), size, cost.seconds, cost.memory_mb))
-        return result
+        return self._climb([call], source, hook)[0]()
 
-    def _lease(self, call: Call, stack: ExitStack) -> dict[str, Model]:
-        """Lease the models of a call, always in the same order, so that two steps never wait for each other."""
-        device, dtype = self.profile.device, self.profile.dtype
-        missing = [capability for capability in call.tool.models if capability not in self.profile.bindings]
+    def _outcome(self, call: Call, source: Source, hook: Hook) -> Outcome:
+        return _contained(call.tool, lambda: self.compute(call, source, hook), hook)
+
+    def _together(self, calls: Sequence[Call], source: Source, hook: Hook) -> list[Outcome]:
+        """Make a batch of calls; one by one when it fails as a whole."""
+        if len(calls) < 2:
+            return [self._outcome(call, source, hook) for call in calls]
+        try:
+            hook(0, 0)
+            results = self._climb(calls, source, hook)
+        except Cancelled as error:
+            return [error for _ in calls]
+        except (Exception, SystemExit) as error:
+            warning = f"a batch of {len(calls)} failed and is made one by one: {_sentence(calls[0].tool.id, error)}"
+            self.listener("note", {"warning": warning})
+            return [self._outcome(call, source, hook) for call in calls]
+        return [_contained(call.tool, result, hook) for call, result in zip(calls, results, strict=True)]
+
+    def _climb(self, calls: Sequence[Call], source: Source, hook: Hook) -> list[Callable[[], Result]]:
+        """Make a batch of calls, helped by the ladder; what comes back checks its type when it is asked for."""
+        tool = calls[0].tool
+        bindings = self._bindings(tool)
+        names = {self._name(binding) for binding in bindings.values()}
+
+        def work(batch: Sequence[Call], low_memory: bool) -> list[Callable[[], Result]]:
+            hook(0, 0)
+            return self._make(batch, source, hook, _frugal(bindings) if low_memory else bindings)
+
+        def tell(facts: dict[str, object]) -> None:
+            self.listener("memory", facts)
+
+        relief = _Relief(self.pool, self.profile.device, self.listener, names, _has_low_memory(bindings))
+        frugal = relief.has_low_memory and not names.isdisjoint(self.pool.frugal)
+        ladder = Ladder(tool.id, work, relief, tell, frugal)
+        results = ladder.climb(calls)
+        if ladder.low_memory:
+            self.pool.frugal.update(names)
+        return results
+
+    def _make(
+        self, calls: Sequence[Call], source: Source, hook: Hook, bindings: Mapping[str, Binding]
+    ) -> list[Callable[[], Result]]:
+        """Make a batch of calls once."""
+        tool = calls[0].tool
+        arguments = [call.arguments(source) for call in calls]
+        with ExitStack() as stack:
+            models = self._lease(bindings, stack)
+            with watched(hook), measured() as cost:
+                returned = _call(tool, [{**a, **c.params, **models} for a, c in zip(arguments, calls, strict=True)])
+        name, share = measured_name(tool.id, tool.version), len(calls)
+        for given, result in zip(arguments, returned, strict=True):
+            size = max(megapixels(given), megapixels({"": result}))
+            self.ledger(Cost(name, size, cost.seconds / share, cost.memory_mb / share))
+        return [lambda result=result: check_type(tool, result) for result in returned]  # type: ignore[misc]
+
+    def _bindings(self, tool: Tool) -> dict[str, Binding]:
+        """Return what the profile has for each capability. Raises ToolError for one that it lacks."""
+        missing = [capability for capability in tool.models if capability not in self.profile.bindings]
         if missing:
             raise ToolError(f"profile {self.profile.name!r} has no {missing[0].replace('_', ' ')}")
-        bindings = [(capability, self.profile.bindings[capability]) for capability in call.tool.models]
+        return {capability: self.profile.bindings[capability] for capability in tool.models}
+
+    def _lease(self, bindings: Mapping[str, Binding], stack: ExitStack) -> dict[str, Model]:
+        """Lease the models of a call, always in the same order, so that two steps never wait for each other."""
         models: dict[str, Model] = {}
-        for capability, binding in sorted(bindings, key=lambda pair: lease_name(pair[1], device, dtype)):
-            lease = self.pool.lease(binding, device=device, dtype=dtype, listener=self.listener)
+        for capability, binding in sorted(bindings.items(), key=lambda pair: self._name(pair[1])):
+            lease = self.pool.lease(
+                binding, device=self.profile.device, dtype=self.profile.dtype, listener=self.listener
+            )
             models[capability] = stack.enter_context(lease)
         return models
+
+    def _name(self, binding: Binding) -> str:
+        return lease_name(binding, self.profile.device, self.profile.dtype)
+
+
+@dataclass(frozen=True)
+class _Relief:
+    """Memory for a call, from the pool and its device."""
+
+    pool: ModelPool
+    device: str
+    listener: Listener
+    own: set[str]
+    """Lease names of the models of the call."""
+    has_low_memory: bool
+
+    def used_mb(self) -> float:
+        return self.pool.memory.used_mb(self.device)
+
+    def free_caches(self) -> int:
+        self.pool.memory.free_caches(self.device)
+        return 0
+
+    def evict(self) -> int:
+        number = len(self.pool.evict_idle(self.listener, keep=self.own))
+        self.free_caches()
+        return number
+
+    def make_way(self) -> int:
+        number = len(self.pool.evict_idle(self.listener))
+        self.free_caches()
+        return number
 
 
 def measured_name(tool: str, version: int) -> str:
     """Return the name under which a tool's measurements are kept."""
     return f"{tool}@{version}"
+
+
+def _call(tool: Tool, arguments: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+    """Call the function, or its batched form. Raises ToolError when that gives another number of results."""
+    if len(arguments) == 1 or tool.batch is None:
+        return [tool.function(**given) for given in arguments]
+    returned = tool.batch(arguments)
+    if len(returned) != len(arguments):
+        message = f"the batched form of {tool.id!r} got {len(arguments)} calls and gave {len(returned)} results"
+        raise ToolError(message, hint="mend the tool")
+    return returned
+
+
+def _contained(tool: Tool, work: Callable[[], Result], hook: Hook) -> Outcome:
+    """Do the work, and turn whatever goes wrong into a Failure."""
+    try:
+        hook(0, 0)
+        return Held.of(work())
+    except Cancelled as error:
+        return error
+    except ToolError as error:
+        return Failure(str(error), retryable=error.retryable)
+    except UsageError as error:
+        return Failure(str(error))
+    except (Exception, SystemExit) as error:
+        return Failure(_sentence(tool.id, error), traceback.format_exc()[-_TRACEBACK_CHARACTERS:])
+
+
+def _has_low_memory(bindings: Mapping[str, Binding]) -> bool:
+    return any(binding.model.has_low_memory for binding in bindings.values())
+
+
+def _frugal(bindings: Mapping[str, Binding]) -> dict[str, Binding]:
+    """Return the bindings with the low-memory variant of every model that has one."""
+    return {
+        capability: replace(binding, options={**binding.options, "low_memory": True})
+        if binding.model.has_low_memory
+        else binding
+        for capability, binding in bindings.items()
+    }
 
 
 def _sentence(tool: str, error: BaseException) -> str:

@@ -1,42 +1,46 @@
-"""What happened, in order: an append-only log of every run, the one truth that progress bars and history read.
+"""What happened, in order: an append-only log of every run, the one truth that progress bars, history and resume read.
 
-Events have a sequence number per run, so that a late reader asks for what it has not seen yet. They are committed
-in batches (at the latest when the next event comes a quarter of a second later, and when a run ends): a process
-that is killed loses a moment of its log, never the log. A run without an end is an unfinished one.
+Events have a sequence number per run, so that a late reader asks for what it has not seen yet. `append` costs no
+I/O; `flush` commits, and the I/O lane calls it all the time. A process that is killed loses a moment of its log,
+never the log. Each run belongs to the process that carries it out: one without an end whose process is dead was
+abandoned, and can be adopted.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from .database import Database
 
 KEEP_RUNS = 500
-_BATCH_EVENTS = 64
-_BATCH_SECONDS = 0.25
 _SCHEMA = """
 CREATE TABLE runs (number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, request TEXT NOT NULL,
-    started REAL NOT NULL, finished REAL, status TEXT NOT NULL);
+    started REAL NOT NULL, finished REAL, status TEXT NOT NULL,
+    owner TEXT NOT NULL);
 CREATE TABLE events (run TEXT NOT NULL, sequence INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL, step TEXT,
     facts TEXT NOT NULL, PRIMARY KEY (run, sequence)) WITHOUT ROWID
 """
-_VERSION = 1
+_VERSION = 2
+_INFO = "id, request, started, finished, status, owner"
 
 
 @dataclass(frozen=True)
 class Event:
     """One thing that happened in a run.
 
-    Kinds: `run started`, `run finished`, `step queued`, `step started`, `step progress`, `step finished`,
-    `step failed`, `step skipped`, `step passed through`, `step cancelled`, `model loaded`, `model evicted`, `note`,
-    `plan` (made, about to run).
+    Kinds: `run started`, `run resumed`, `run finished`, `step started`, `step progress`, `step finished`,
+    `step failed`, `step skipped`, `step passed through`, `step cancelled`, `step retried`, `model loaded`,
+    `model evicted`, `memory` (a rung of the out-of-memory ladder), `note`, `plan` (made, about to run).
     """
 
     run: str
@@ -59,7 +63,9 @@ class RunInfo:
     started: float
     finished: float | None
     status: str
-    """`done`, `failed`, `refused`, `cancelled`; `unfinished` while it runs, and for ever when it was killed."""
+    """`done`, `failed`, `refused`, `cancelled`; `unfinished` while it runs, or until resumed when it was killed."""
+    owner: str = ""
+    """The process that carries it out: its id and when it was started."""
 
 
 class Log:
@@ -71,15 +77,15 @@ class Log:
         self._lock = threading.Lock()
         self._sequences: dict[str, int] = {}
         self._pending: list[Event] = []
-        self._written = time.monotonic()
+        self._flushed = 0
 
     def start(self, request: str, facts: Mapping[str, Any] | None = None) -> Event:
-        """Begin a run; the event that comes back carries its new id."""
+        """Begin a run; the event that comes back carries its new id. The run is durable when this returns."""
         run = uuid.uuid4().hex[:12]
         with self._database.transaction() as rows:
             rows.execute(
-                "INSERT INTO runs (id, request, started, status) VALUES (?, ?, ?, 'unfinished')",
-                (run, request, time.time()),
+                "INSERT INTO runs (id, request, started, status, owner) VALUES (?, ?, ?, 'unfinished', ?)",
+                (run, request, time.time(), _me()),
             )
             old = "SELECT id FROM runs ORDER BY number DESC LIMIT -1 OFFSET ?"
             rows.execute(f"DELETE FROM events WHERE run IN ({old})", (self._keep_runs,))
@@ -89,18 +95,15 @@ class Log:
         return event
 
     def append(self, run: str, kind: str, step: str | None = None, facts: Mapping[str, Any] | None = None) -> Event:
-        """Add an event to a run."""
+        """Add an event to a run; it is durable after the next `flush`."""
         with self._lock:
             sequence = self._sequences[run] = self._sequences.get(run, 0) + 1
-            event = Event(run, sequence, time.time(), kind, step, dict(facts or {}))
+            event = Event(run, sequence, time.time(), kind, step, facts or {})
             self._pending.append(event)
-            due = time.monotonic() - self._written > _BATCH_SECONDS or len(self._pending) >= _BATCH_EVENTS
-        if due:
-            self.flush()
         return event
 
     def finish(self, run: str, status: str, facts: Mapping[str, Any] | None = None) -> Event:
-        """End a run."""
+        """End a run; durable when this returns."""
         event = self.append(run, "run finished", facts={"status": status, **(facts or {})})
         self.flush()
         with self._database.transaction() as rows:
@@ -108,13 +111,41 @@ class Log:
         self._sequences.pop(run, None)
         return event
 
-    def flush(self) -> None:
-        """Commit what is pending."""
+    def mark(self) -> int:
+        """Return a number for `flush`: everything that has been appended until now."""
         with self._lock:
-            pending, self._pending, self._written = self._pending, [], time.monotonic()
-            if pending:
-                with self._database.transaction() as rows:
-                    rows.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", map(_row, pending))
+            return self._flushed + len(self._pending)
+
+    def flush(self, mark: int | None = None) -> None:
+        """Commit what is pending, or only what was appended before `mark`. Raises UsageError; nothing is lost then."""
+        with self._lock:
+            count = len(self._pending) if mark is None else mark - self._flushed
+            if count <= 0:
+                return
+            with self._database.transaction() as rows:
+                rows.executemany(
+                    "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", map(_row, islice(self._pending, count))
+                )
+            del self._pending[:count]
+            self._flushed += count
+
+    def abandoned(self) -> list[RunInfo]:
+        """Return the runs without an end whose process is dead, the oldest first."""
+        query = f"SELECT {_INFO} FROM runs WHERE status = 'unfinished' ORDER BY number"
+        runs = [RunInfo(*row) for row in self._database.rows(query)]  # type: ignore[arg-type]
+        return [run for run in runs if not _alive(run.owner)]
+
+    def adopt(self, run: RunInfo) -> bool:
+        """Make an abandoned run one of this process; False when another process was quicker."""
+        with self._database.transaction() as rows:
+            changed = rows.execute(
+                "UPDATE runs SET owner = ? WHERE id = ? AND owner = ? AND status = 'unfinished'",
+                (_me(), run.id, run.owner),
+            ).rowcount
+            last = rows.execute("SELECT max(sequence) FROM events WHERE run = ?", (run.id,)).fetchone()[0]
+        if changed:
+            self._sequences[run.id] = last or 0
+        return bool(changed)
 
     def replay(self, run: str, after: int = 0) -> list[Event]:
         """Return the committed events of a run with a sequence number above `after`, in order."""
@@ -125,7 +156,7 @@ class Log:
 
     def runs(self) -> list[RunInfo]:
         """Return the kept runs, the latest first."""
-        query = "SELECT id, request, started, finished, status FROM runs ORDER BY number DESC"
+        query = f"SELECT {_INFO} FROM runs ORDER BY number DESC"
         return [RunInfo(*row) for row in self._database.rows(query)]  # type: ignore[arg-type]
 
     def close(self) -> None:
@@ -142,3 +173,27 @@ def _row(event: Event) -> tuple[Any, ...]:
 def _event(row: tuple[Any, ...]) -> Event:
     run, sequence, at, kind, step, facts = row
     return Event(run, sequence, at, kind, step, json.loads(facts))
+
+
+@cache
+def _process(pid: int) -> str:
+    """Return what identifies a process of this machine; its id alone is used again after a while."""
+    import psutil
+
+    return f"{pid}:{psutil.Process(pid).create_time():.2f}"
+
+
+def _me() -> str:
+    return _process(os.getpid())
+
+
+def _alive(owner: str) -> bool:
+    import psutil
+
+    pid, _, since = owner.partition(":")
+    try:
+        process = psutil.Process(int(pid))
+        # A zombie is dead; only its parent has not asked for its end yet.
+        return process.status() != psutil.STATUS_ZOMBIE and f"{process.create_time():.2f}" == since
+    except (psutil.Error, ValueError):
+        return False

@@ -5,7 +5,7 @@
        │                  └──────stop────▶ cancelled
        ├─ condition is false ────────────▶ passed through   (hands on one of its inputs)
        ├─ something it needs is missing ─▶ skipped
-       └─ cancel ────────────────────────▶ cancelled
+       └─ drop, cancel ──────────────────▶ cancelled
 
 A condition is looked at before anything else that the step needs: `blur … when $found` hands its image on when
 nothing was found, although the mask that it would have used was never made.
@@ -117,9 +117,16 @@ class RunState:
         """Note that a running step failed; whatever needs it is skipped."""
         return self._end(step, "failed", reason)
 
-    def stop(self, step: str) -> list[Ending]:
-        """Note that a running step gave up because the run was cancelled."""
-        return self._end(step, "cancelled", "the run was cancelled")
+    def stop(self, step: str, reason: str = "the run was cancelled") -> list[Ending]:
+        """Note that a running step gave up."""
+        return self._end(step, "cancelled", reason)
+
+    def drop(self, step: str, reason: str) -> list[Ending]:
+        """Note that a step will not be started; whatever needs it is skipped. Raises UsageError when it runs."""
+        if step in self.ended or step in self.running:
+            raise UsageError(f"step {step!r} cannot be dropped: it is {self._word(step)}")
+        self._ready.pop(step, None)
+        return [self._mark(step, "cancelled", reason), *self._settle(self.graph.successors(step))]
 
     def cancel(self) -> list[Ending]:
         """End everything that has not started; running steps still have to finish, fail or stop."""

@@ -1,58 +1,46 @@
 """Results that were computed once, kept across runs: content-addressed, bounded in bytes, shared by processes.
 
-    HOME/store/index.db              key of a call → digests of its result; digest → size and last use
-    HOME/store/blobs/ab/ab34….value  one encoded value, named by its digest
+What is put is visible in this process at once and costs no I/O; `flush` makes it durable in one transaction, all of
+it or nothing. Where things lie, and why a crash leaves nothing torn, is said in `blobs`. Whatever is read is compared
+with its name: a damaged blob is dropped and the result counts as unknown, so that the call is simply made again.
 
-A blob appears whole or not at all. Whatever is read is compared with its name: a damaged blob is dropped and the
-result counts as unknown, so that the call is simply made again.
+The least recently used blobs go when there are too many bytes. What this process has pinned stays. Another process
+does not know of these pins, but every `find`, `put` and `pin` counts as a use and is written down with the next
+flush: it throws away what has not been used for longer first. What it has thrown away, `value` reports as None.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
+import atexit
+import os
+import re
 import threading
-import uuid
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+import warnings
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from ..tools.errors import UsageError
-from ..tools.values import Value, decode
-from .database import Database
+from ..tools.values import Value
+from .blobs import Batch, Blobs, Stored
 
 DEFAULT_BYTES = 4 << 30
 DEFAULT_MEMORY_BYTES = 256 << 20
-ROOM_AFTER_PRUNING = 0.9
-"""Share of the bound that is left when old blobs had to go: pruning is then rare."""
-
-_SCHEMA = """
-CREATE TABLE blobs (digest TEXT PRIMARY KEY, bytes INTEGER NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX blobs_by_use ON blobs (used);
-CREATE TABLE results (key TEXT PRIMARY KEY, digests TEXT NOT NULL, many INTEGER NOT NULL, used INTEGER NOT NULL)
-    WITHOUT ROWID;
-CREATE INDEX results_by_use ON results (used)
-"""
-_VERSION = 1
-_MOST_RESULTS = 200_000
-_NOW = "(SELECT 1 + coalesce(max(used), 0) FROM blobs)"
-"""Use is counted, not clocked: a clock that jumps must not decide what is thrown away."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What a key leads to: the digests of one value, or of a list of them."""
-
-    digests: tuple[str, ...]
-    many: bool = False
+MOST_PENDING_RESULTS = 1000
+MOST_PENDING_BYTES = 64 << 20
+"""A `put` that finds more than this waiting flushes by itself."""
+_MOST_KNOWN = 100_000
+_MOST_UNNOTED_USES = 2000
+_VALUE_BYTES = 1024
+"""What a value takes in memory beside its arrays, about."""
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Store:
-    """Results by key and values by digest, under one folder.
+    """Results by key and values by digest, under one folder; safe to use from several threads and processes.
 
-    `max_bytes` bounds the blobs on disk, `memory_bytes` the decoded values that are kept at hand; the least
-    recently used go first. Raises UsageError when the folder cannot be used.
+    `max_bytes` bounds the blobs on disk, `memory_bytes` the decoded values that are kept at hand. Raises UsageError
+    when the folder cannot be used.
     """
 
     def __init__(
@@ -60,39 +48,57 @@ class Store:
     ) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
-        self._recent = _Recent(memory_bytes)
-        self._used: set[str] = set()
+        self._process = os.getpid()
+        self._blobs = Blobs(folder, max_bytes)
         self._lock = threading.Lock()
-        self._database = Database(folder / "index.db", _SCHEMA, _VERSION, on_new=self._forget_blobs)
-        self._held = self._measure()
+        """Guards everything below; nothing that waits for the disk happens under it."""
+        self._recent = _Recent(memory_bytes)
+        self._known: dict[str, Stored] = {}
+        self._losses = 0
+        """How often something was found to be gone: an answer from the disk may be older than that."""
+        self._gone: set[str] = set()
+        self._pins: Counter[str] = Counter()
+        self._pending = Batch()
+        self._writing = Batch()
+        self._flushing = threading.Lock()
+        atexit.register(self._leave)
 
     def find(self, key: str) -> Stored | None:
-        """Return what the key leads to, if all of it is still there; no blob is read."""
-        rows = self._database.rows("SELECT digests, many FROM results WHERE key = ?", key)
-        if not rows:
-            return None
-        stored = Stored(tuple(json.loads(str(rows[0][0]))), bool(rows[0][1]))
-        if not all(digest in self._recent or self._path(digest).is_file() for digest in stored.digests):
+        """Return what the key leads to, unless any of it is known to be gone; no blob is read."""
+        with self._lock:
+            stored, losses = self._known.get(key), self._losses
+            if stored is not None:
+                self._pending.touch(key, stored.digests)
+                return stored
+        stored = self._blobs.find(key)
+        if stored is None:
             return None
         with self._lock:
-            self._used.update(stored.digests)
+            if not self._gone.isdisjoint(stored.digests):
+                return None
+            if losses == self._losses:
+                self._know(key, stored)
+            self._pending.touch(key, stored.digests)
         return stored
 
     def value(self, digest: str) -> Value | None:
         """Return the value of that content, or None when it is not here or damaged; a damaged blob is dropped."""
-        value = self._recent.get(digest)
-        if value is not None:
-            return value
+        with self._lock:
+            for place in (self._recent.get(digest), self._pending.values.get(digest), self._writing.values.get(digest)):
+                if place is not None:
+                    return place
+        if not _DIGEST.fullmatch(digest):
+            return None  # digests come from files of strangers, too, and name files here
         try:
-            value = decode(self._path(digest).read_bytes())
-            if value.digest != digest:
-                raise ValueError(f"holds {value.digest}")
-        except FileNotFoundError:
-            return None
+            value = self._blobs.read(digest)
         except (OSError, ValueError):
-            self._drop([digest])
+            self._drop(digest)
             return None
-        self._recent.put(value)
+        with self._lock:
+            if value is None:
+                self._forget({digest})
+            else:
+                self._recent.put(value)
         return value
 
     def get(self, key: str) -> Value | tuple[Value, ...] | None:
@@ -106,120 +112,137 @@ class Store:
         return tuple(values) if stored.many else values[0]
 
     def put(self, key: str, result: Value | Sequence[Value]) -> None:
-        """Keep the result of a call. Raises UsageError when the disk is full or the folder cannot be written."""
+        """Keep the result of a call: visible here at once, durable at the next `flush`.
+
+        Raises UsageError when so much was waiting that it had to be written, and could not be; it waits on.
+        """
         many = not isinstance(result, Value)
-        values: Sequence[Value] = [result] if isinstance(result, Value) else result
-        sizes = {value.digest: self._write(value) for value in values}
-        row = (key, json.dumps([value.digest for value in values]), many)
-        with self._database.transaction() as rows:
-            for digest, size in sizes.items():
-                rows.execute(f"INSERT OR REPLACE INTO blobs VALUES (?, ?, {_NOW})", (digest, size))
-            rows.execute(f"INSERT OR REPLACE INTO results VALUES (?, ?, ?, {_NOW})", row)
-        self._note_uses()
-        self._held += sum(sizes.values())
-        if self._held > self.max_bytes:
-            self._prune()
+        values: Sequence[Value] = tuple(result) if many else (result,)  # type: ignore[arg-type, assignment]
+        stored = Stored(tuple([value.digest for value in values]), many)
+        with self._lock:
+            pending = self._pending
+            pending.results[key] = stored
+            for value in values:
+                pending.values[value.digest] = value
+                pending.nbytes += self._recent.put(value)
+            pending.touch(key, stored.digests)
+            if self._gone:
+                self._gone.difference_update(stored.digests)
+            self._know(key, stored)
+            full = len(pending.results) >= MOST_PENDING_RESULTS or pending.nbytes > MOST_PENDING_BYTES
+        if full:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make durable everything that was put before this call, and prune.
+
+        Raises UsageError when the disk is full or the folder cannot be written: everything waits for the next flush.
+        """
+        self._flush(_MOST_UNNOTED_USES)
+
+    def pin(self, digests: Iterable[str]) -> None:
+        """Keep this process from pruning these blobs, once per call; it counts as a use."""
+        with self._lock:
+            for digest in digests:
+                self._pins[digest] += 1
+                self._pending.use(digest)
+
+    def unpin(self, digests: Iterable[str]) -> None:
+        """Take back one `pin` of each."""
+        with self._lock:
+            for digest in digests:
+                self._pins[digest] -= 1
+                if self._pins[digest] <= 0:
+                    del self._pins[digest]
 
     def close(self) -> None:
-        """Write down what was used, and let go of the files."""
-        self._note_uses()
-        self._database.close()
+        """Flush, write down what was used, and let go of the files; closing twice is harmless. Raises like `flush`."""
+        self._flush(1)
+        atexit.unregister(self._leave)
+        self._blobs.close()
 
-    def _path(self, digest: str) -> Path:
-        return self.folder / "blobs" / digest[:2] / f"{digest}.value"
+    def _flush(self, least_uses: int) -> None:
+        """Write what is pending; uses alone only when there are that many of them."""
+        with self._flushing:
+            with self._lock:
+                batch = self._pending
+                if not batch.results and len(batch.used) < least_uses:
+                    return
+                self._writing, self._pending = batch, Batch()
+            try:
+                dropped = self._blobs.write(batch, self._pins)
+            except BaseException:
+                with self._lock:
+                    batch.add(self._pending)
+                    self._pending, self._writing = batch, Batch()
+                raise
+            with self._lock:
+                self._writing = Batch()
+                if dropped:
+                    self._forget(dropped)
 
-    def _write(self, value: Value) -> int:
-        """Lay down one blob and return its size."""
-        self._recent.put(value)
-        path = self._path(value.digest)
+    def _leave(self) -> None:
+        """The program ends and nobody closed the store. A forked child leaves this to its parent."""
+        if os.getpid() != self._process:
+            return
         try:
-            return path.stat().st_size
-        except FileNotFoundError:
-            pass
-        data = value.encode()
-        part = path.with_name(f"{uuid.uuid4().hex}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(data)
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise UsageError(
-                f"cannot keep results in {str(self.folder)!r}: {error.strerror or error}; "
-                "free some space, or set DIPTYCH_HOME to another folder"
-            ) from None
-        return len(data)
+            self.close()
+        except UsageError as error:
+            if self._pending.results:
+                warnings.warn(f"results of this run are not kept: {error}", RuntimeWarning, stacklevel=1)
 
-    def _note_uses(self) -> None:
+    # Under the lock
+
+    def _know(self, key: str, stored: Stored) -> None:
+        self._known[key] = stored
+        if len(self._known) > _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+
+    def _forget(self, digests: Collection[str]) -> None:
+        """Results with these parts are not known any more, except those that are about to be written."""
+        lost = set(digests).difference(self._pending.values)
+        self._known = {key: stored for key, stored in self._known.items() if lost.isdisjoint(stored.digests)}
+        self._losses += 1
+
+    # Not under the lock
+
+    def _drop(self, digest: str) -> None:
         with self._lock:
-            used, self._used = self._used, set()
-        if used:
-            with self._database.transaction() as rows:
-                rows.executemany(f"UPDATE blobs SET used = {_NOW} WHERE digest = ?", [(digest,) for digest in used])
-
-    def _measure(self) -> int:
-        return int(str(self._database.rows("SELECT coalesce(sum(bytes), 0) FROM blobs")[0][0]))
-
-    def _prune(self) -> None:
-        """Drop the least recently used blobs until there is room again, and the oldest keys beyond a bound."""
-        self._held = self._measure()
-        excess = self._held - int(self.max_bytes * ROOM_AFTER_PRUNING)
-        victims: list[str] = []
-        if self._held > self.max_bytes:
-            for digest, size in self._database.rows("SELECT digest, bytes FROM blobs ORDER BY used"):
-                if excess <= 0:
-                    break
-                victims.append(str(digest))
-                excess -= int(str(size))
-        self._drop(victims)
-        with self._database.transaction() as rows:
-            rows.execute(
-                "DELETE FROM results WHERE key IN (SELECT key FROM results ORDER BY used DESC LIMIT -1 OFFSET ?)",
-                (_MOST_RESULTS,),
-            )
-
-    def _drop(self, digests: Sequence[str]) -> None:
-        with self._database.transaction() as rows:
-            rows.executemany("DELETE FROM blobs WHERE digest = ?", [(digest,) for digest in digests])
-        for digest in digests:
-            self._recent.drop(digest)
-            self._path(digest).unlink(missing_ok=True)
-        self._held = self._measure()
-
-    def _forget_blobs(self) -> None:
-        """Remove blobs that no index knows: nothing would ever bound them."""
-        shutil.rmtree(self.folder / "blobs", ignore_errors=True)
+            self._forget({digest})
+            self._gone.add(digest)
+        try:
+            self._blobs.drop(digest)
+        except UsageError:
+            return  # a store that cannot be written: this process remembers what is not worth asking for
+        with self._lock:
+            self._gone.discard(digest)
 
 
 class _Recent:
-    """The values used last, bounded by the bytes of their arrays."""
+    """The values used last, bounded by the bytes of their arrays. Its owner's lock guards it."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._values: OrderedDict[str, Value] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __contains__(self, digest: str) -> bool:
-        return digest in self._values
+        self._values: OrderedDict[str, tuple[Value, int]] = OrderedDict()
 
     def get(self, digest: str) -> Value | None:
-        with self._lock:
-            if digest in self._values:
-                self._values.move_to_end(digest)
-            return self._values.get(digest)
+        entry = self._values.get(digest)
+        if entry is None:
+            return None
+        self._values.move_to_end(digest)
+        return entry[0]
 
-    def put(self, value: Value) -> None:
-        with self._lock:
-            if value.digest not in self._values:
-                self._bytes += value.nbytes
-            self._values[value.digest] = value
+    def put(self, value: Value) -> int:
+        """Keep a value at hand and return about how many bytes it takes."""
+        entry = self._values.get(value.digest)
+        if entry is not None:
             self._values.move_to_end(value.digest)
-            while self._bytes > self._max_bytes:
-                _, oldest = self._values.popitem(last=False)
-                self._bytes -= oldest.nbytes
-
-    def drop(self, digest: str) -> None:
-        with self._lock:
-            value = self._values.pop(digest, None)
-            self._bytes -= value.nbytes if value else 0
+            return entry[1]
+        size = value.nbytes + _VALUE_BYTES
+        self._values[value.digest] = (value, size)
+        self._bytes += size
+        while self._bytes > self._max_bytes:
+            _, (_, oldest) = self._values.popitem(last=False)
+            self._bytes -= oldest
+        return size

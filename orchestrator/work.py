@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..planners.plan import Plan
 from ..tools.catalogue import Catalogue, load_catalogue
@@ -19,14 +20,19 @@ from .calls import Held
 from .calls import Result as Output
 from .engine import Engine, StepRecord
 from .estimates import Estimates
+from .lanes import Lanes
 from .log import Event, Log
 from .planning import Limits, UnsupportedPlan
+from .policy import DEFAULT_POLICY, Control, Policy
 from .pool import ModelPool, device_budget_mb
 from .provenance import Provenance, describe
 from .result import Result, Status, answer_of, checks_of
+from .resuming import Left, describe_inputs
 from .store import Store
 
 OnEvent = Callable[[Event], None]
+MOST_CPU_LANES = 8
+"""Tools use several cores themselves; more lanes than this only hold more pictures in memory."""
 
 
 class ProfileChoice(NamedTuple):
@@ -55,11 +61,15 @@ class Options:
     """Folder for kept results, log and measurements; default: $DIPTYCH_HOME or ~/.cache/diptych."""
     use_store: bool = True
     """False: compute everything, keep nothing."""
-    cancel: threading.Event | None = None
-    """Set it, from any thread, to stop the run."""
+    control: Control = field(default_factory=Control)
+    """Cancels, pauses and steers the run, from any thread."""
+    policy: Policy = DEFAULT_POLICY
     catalogue: Catalogue | None = None
     """Default: every installed tool."""
-    lanes: int = 2
+    lanes: int | None = None
+    """CPU lanes of its own; default: those that all runs of this process share."""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values for the log: what `resume` needs to know beside the plan and the inputs."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,13 @@ class Shelf:
 
 def shelf(home: str | Path | None) -> Shelf:
     """Return what is kept under `home`. Raises UsageError when the folder cannot be used."""
-    return _shelf((Path(home).expanduser() if home else default_home()).absolute())
+    absolute = (Path(home).expanduser() if home else default_home()).absolute()
+
+    with _opening:  # two threads must not open the same files twice
+        return _shelf(absolute)
+
+
+_opening = threading.Lock()
 
 
 @cache
@@ -85,6 +101,13 @@ def _shelf(folder: Path) -> Shelf:
 def pool(device: str = "cpu") -> ModelPool:
     """Return the models of this process on a device: they stay loaded between runs."""
     return ModelPool(device_budget_mb(device))
+
+
+@cache
+def shared_lanes(device: str = "cpu") -> Lanes:
+    """Return the lanes of this process for profiles on a device: all runs share them."""
+    cpu = min(max(os.cpu_count() or 1, 1), MOST_CPU_LANES)
+    return Lanes(pool(device), cpu, 0 if device == "cpu" else 1)
 
 
 def limits_of(catalogue: Catalogue, profile: Profile) -> Limits:
@@ -105,21 +128,43 @@ class Work:
         self._request = request
         self._on_event = options.on_event or (lambda event: None)
 
-    def carry_out(self, make: Callable[[Limits], Plan]) -> Result:
-        """Make the plan and run it. Refusals, problems and failures become the Result; UsageError passes."""
-        start = time.perf_counter()
-        log = self._shelf.log
-        event = log.start(self._request, {"profile": self._profile.name})
+    def carry_out(self, make: Callable[[Limits], Plan], plan: Plan | None = None) -> Result:
+        """Make the plan and run it. Refusals, problems and failures become the Result; UsageError passes.
+
+        `plan` is what `make` starts from, where there is one: noted at once, so that the run can be resumed with it.
+        """
+        store = self._shelf.store if self._options.use_store else None
+        facts = {
+            "profile": self._profile.name,
+            "policy": asdict(self._options.policy),
+            "inputs": describe_inputs(self._inputs, self._files, store),
+            **({"plan": plan.document()} if plan else {}),
+            **self._options.notes,
+        }
+        if store is not None:
+            store.flush()  # first: an accepted run has its inputs
+        event = self._shelf.log.start(self._request, facts)
         self._on_event(event)
+        return self._finish(event.run, lambda: self._attempt(event.run, make))
+
+    def go_on(self, run: str, left: Left, make: Callable[[Limits], Plan]) -> Result:
+        """Carry out an adopted run from where it was left; `make` gives its plan."""
+        facts = {"suspects": dict(left.suspects), "given up": sorted(left.doomed)}
+        self._on_event(self._shelf.log.append(run, "run resumed", None, facts))
+        self._shelf.log.flush()
+        return self._finish(run, lambda: self._attempt(run, make, left))
+
+    def _finish(self, run: str, attempt: Callable[[], Result]) -> Result:
+        start = time.perf_counter()
         result = Result("failed")
         try:
-            result = self._attempt(event.run, make)
+            result = attempt()
         finally:
             seconds = time.perf_counter() - start
-            self._on_event(log.finish(event.run, result.status, {"seconds": seconds}))
-        return replace(result, seconds=seconds, run_id=event.run)
+            self._on_event(self._shelf.log.finish(run, result.status, {"seconds": seconds}))
+        return replace(result, seconds=seconds, run_id=run)
 
-    def _attempt(self, run: str, make: Callable[[Limits], Plan]) -> Result:
+    def _attempt(self, run: str, make: Callable[[Limits], Plan], left: Left | None = None) -> Result:
         try:
             plan = make(limits_of(self._catalogue, self._profile))
         except UnsupportedPlan as error:
@@ -132,17 +177,29 @@ class Work:
             return Result("failed", problems=[Problem(f"the planner failed: {error}", kind="failed")])
         except Cancelled:
             return Result("cancelled")
-        return self._result(plan, self._run(run, plan))
+        return self._result(plan, self._run(run, plan, left))
 
-    def _run(self, run: str, plan: Plan) -> list[StepRecord]:
+    def _run(self, run: str, plan: Plan, left: Left | None) -> list[StepRecord]:
         log, kept = self._shelf.log, self._shelf
         self._on_event(log.append(run, "plan", None, {"plan": plan.document()}))
-        store = kept.store if self._options.use_store else None
-        engine = Engine(
-            self._catalogue, self._profile, pool(self._profile.device), log, kept.estimates, store, self._options.lanes
-        )
+        log.flush()
+        options, device = self._options, self._profile.device
+        store = kept.store if options.use_store else None
+        # After a death one step at a time, so that the next one, should it come, names its cause.
+        own = 1 if left and left.suspects else options.lanes
+        lanes = Lanes(pool(device), own) if own else shared_lanes(device)
+        engine = Engine(self._catalogue, self._profile, pool(device), log, kept.estimates, lanes, store)
         inputs = {name: self._inputs[name] for name in plan.inputs if name in self._inputs}
-        return engine.run(plan, inputs, run=run, on_event=self._on_event, cancel=self._options.cancel)
+        return engine.run(
+            plan,
+            inputs,
+            run=run,
+            on_event=self._on_event,
+            policy=options.policy,
+            control=options.control,
+            careful=left is not None,
+            doomed=left.doomed if left else {},
+        )
 
     def _result(self, plan: Plan, records: Sequence[StepRecord]) -> Result:
         ids = {step.id for step in plan.steps}
@@ -163,9 +220,10 @@ class Work:
         )
 
     def _outputs(self, plan: Plan, records: Sequence[StepRecord]) -> dict[str, Output]:
-        values: dict[str, Output | None] = {**self._inputs, **{record.id: record.value for record in records}}
+        ended = {record.id: record for record in records}
         names = [output.removeprefix("$") for output in plan.outputs]
-        return {name: value for name in names if (value := values.get(name)) is not None}
+        values = {name: ended[name].value if name in ended else self._inputs.get(name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
     def _provenance(self, plan: Plan) -> Provenance:
         digests = {name: ",".join(Held.of(self._inputs[name]).digests) for name in plan.inputs}

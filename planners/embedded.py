@@ -20,6 +20,7 @@ from ..tools.errors import PlanError, Problem, ToolError, UsageError
 from ..tools.values import Image
 from ..tools.weights import home, locate
 from .adapter_gguf import convert_adapter
+from .copying import words_of
 from .notation import grammar, read_steps
 from .plan import Plan
 from .planner import Turn, input_names
@@ -91,7 +92,7 @@ def complete(
             "seed": attempt,
             "stop": ["<|im_end|>"],
             "cache_prompt": True,
-            "grammar": grammar(inputs, catalogue),
+            "grammar": grammar(inputs, catalogue, words=words_of(request)),
         }
     )
     return _text_of(answer)

@@ -70,22 +70,38 @@ def read_steps(text: str, inputs: Sequence[str], catalogue: Catalogue) -> tuple[
     return steps, [f"${step.id}" for step in steps if step.id not in used]
 
 
-def grammar(inputs: Sequence[str], catalogue: Catalogue, *, max_steps: int = 14) -> str:
-    """Return a GBNF grammar whose every sentence `read_steps` can read: tools, names and choices are literals."""
+def grammar(
+    inputs: Sequence[str], catalogue: Catalogue, *, words: Sequence[str] | None = None, max_steps: int = 14
+) -> str:
+    """Return a GBNF grammar whose every sentence `read_steps` can read: tools, names and choices are literals.
+
+    With `words`, free text in steps is made of those words and of figures.
+    """
     rules = [
         "root ::= refuse | steps",
-        'refuse ::= ("refuse " | "ask ") string "\\n"',
+        'refuse ::= ("refuse " | "ask ") free "\\n"',
         "steps ::= " + _nested_lines(max_steps),
         "call ::= " + " | ".join(f"t{i}" for i in range(len(catalogue))),
         "ref ::= " + " | ".join([f"[a-{LETTERS[max_steps - 1]}]", *(json.dumps(name) for name in reversed(inputs))]),
         'refs ::= "[" ref ("," ref)* "]" | ref',
-        'string ::= "\\"" ([^"\\\\\\n] | "\\\\" ["\\\\/bfnrt]){1,300} "\\""',
+        'free ::= "\\"" ([^"\\\\\\n] | "\\\\" ["\\\\/bfnrt]){1,300} "\\""',
+        *_string_rules(words),
         'strings ::= "[" string ("," string)* "]"',
         'number ::= "-"? [0-9]{1,5} ("." [0-9]{1,3})?',
         'boolean ::= "true" | "false"',
     ]
     rules += [f"t{i} ::= {_tool_rule(tool)}" for i, tool in enumerate(catalogue.values())]
     return "\n".join(rules) + "\n"
+
+
+def _string_rules(words: Sequence[str] | None) -> list[str]:
+    if words is None:
+        return ["string ::= free"]
+    literals = [json.dumps(json.dumps(word, ensure_ascii=False)[1:-1], ensure_ascii=False) for word in words]
+    return [
+        'string ::= "\\"" word (" " word){0,60} "\\""',
+        "word ::= [0-9#] [0-9a-f:.%/-]{0,8} | " + " | ".join(literals),
+    ]
 
 
 def _nested_lines(count: int) -> str:

@@ -100,9 +100,9 @@ def _tools(view: _View) -> Iterator[Problem]:
 
 def _references(view: _View) -> Iterator[Problem]:
     for step in view.all_steps:
-        others = [name for name in view.types if name != step.id]
         for argument, name in dict.fromkeys(step.references()):
             if name not in view.types:
+                others = [other for other in view.types if other != step.id]
                 yield Problem(f"'${name}' is neither an input nor a step{nearest(name, others)}", step.id, argument)
 
 
@@ -110,9 +110,9 @@ def _cycles(view: _View) -> Iterator[Problem]:
     order = {step.id: i for i, step in enumerate(view.plan.steps)}
     circles = []
     for group in nx.strongly_connected_components(view.graph):
-        part = view.graph.subgraph(group)
-        if len(group) > 1 or nx.number_of_selfloops(part):
+        if len(group) > 1 or view.graph.has_edge(*group, *group):
             # An edge leads to who needs the value: read backwards it says who waits for whom.
+            part = view.graph.subgraph(group)
             names = [source for source, _ in nx.find_cycle(part)][::-1]
             start = names.index(min(names, key=order.__getitem__))
             circles.append([*names[start:], *names[:start], names[start]])

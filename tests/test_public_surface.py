@@ -10,14 +10,19 @@ from diptych.tools.catalogue import load_catalogue
 
 SURFACE = {
     "diptych.orchestrator": {
+        "Control",
         "Event",
+        "MapSummary",
+        "Policy",
         "Provenance",
         "Result",
         "StepRecord",
         "ask",
+        "map_plan",
         "plan",
         "preview",
         "read_provenance",
+        "resume",
         "run",
         "run_plan",
     },

@@ -53,6 +53,23 @@ class Loaded:
     processor: Any
 
 
+class Movable:
+    """What adapters over one network of transformers share: a way to the host's memory and back."""
+
+    _model: Any
+    _device: Any = None
+
+    def to_host(self) -> bool:
+        """Move the weights to the host's memory."""
+        self._device = self._model.device
+        self._model.to("cpu")
+        return True
+
+    def to_device(self) -> None:
+        """Move the weights back to the device that they came from."""
+        self._model.to(self._device)
+
+
 def find(source: str | Mapping[str, str]) -> Checkpoint:
     """Read a reference, and check that a local folder holds safetensors. Raises ToolError that says what is wrong."""
     if not isinstance(source, str):
@@ -267,11 +284,22 @@ class Memo:
         self._most = most
         self._kept: OrderedDict[str, Any] = OrderedDict()
 
+    def find(self, image: Image) -> Any | None:
+        """Return what is kept for this image, or None."""
+        if image.digest in self._kept:
+            self._kept.move_to_end(image.digest)
+        return self._kept.get(image.digest)
+
+    def keep(self, image: Image, value: Any) -> None:
+        """Keep what was computed for an image; the one that was not asked for longest goes."""
+        self._kept[image.digest] = value
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
     def get(self, image: Image, compute: Callable[[], Any]) -> Any:
         """Return what was computed for this image, computing it the first time."""
-        if image.digest not in self._kept:
-            self._kept[image.digest] = compute()
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(image.digest)
-        return self._kept[image.digest]
+        known = self.find(image)
+        if known is None:
+            known = compute()
+            self.keep(image, known)
+        return known

@@ -1,10 +1,15 @@
-"""The models behind the tools: what an adapter promises, one protocol per capability."""
+"""The models behind the tools: what an adapter promises, one protocol per capability.
+
+Where a network gains from several inputs at once, a capability has a second method ending in `_many`, for one input
+or more. It gives the same results as one by one, up to the rounding of sums that a batch adds up in another order,
+and unless an adapter knows better it is just that: one by one.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict
 
 from .values import Detections, Embedding, Image, Labels, Mask, Text
 
@@ -18,6 +23,8 @@ class Model(ABC):
 
     memory_mb: ClassVar[int] = 0
     """Host or device memory it holds once loaded, measured, in MiB."""
+    has_low_memory: ClassVar[bool] = False
+    """Whether `load` takes `low_memory=True`: the same weights in less memory, and slower."""
 
     @classmethod
     @abstractmethod
@@ -33,12 +40,35 @@ class Model(ABC):
         """Say, before anything runs, why these parameters are out of reach (`cannot detect 'cat'`), or None."""
         return None
 
+    def to_host(self) -> bool:
+        """Move the weights from the device to the host's memory; False: this model cannot, drop it instead."""
+        return False
+
+    def to_device(self) -> None:
+        """Move the weights back to the device they were loaded to; only called after a `to_host` that moved them."""
+        raise NotImplementedError(f"{type(self).__name__} moves to the host, and has no way back")
+
+
+class Drawing(TypedDict):
+    """One call of `Generator.generate`, by keyword."""
+
+    prompt: str
+    negative_prompt: str
+    size_wh: tuple[int, int]
+    steps: int | None
+    guidance_scale: float | None
+    seed: int
+
 
 class Detector(Model):
     """Finds what a phrase names."""
 
     @abstractmethod
     def detect(self, image: Image, query: str) -> Detections: ...
+
+    def detect_many(self, images: Sequence[Image], queries: Sequence[str]) -> list[Detections]:
+        """Detect one query in each image."""
+        return [self.detect(image, query) for image, query in zip(images, queries, strict=True)]
 
 
 class Reader(Model):
@@ -69,6 +99,10 @@ class Captioner(Model):
     @abstractmethod
     def caption(self, image: Image) -> Text: ...
 
+    def caption_many(self, images: Sequence[Image]) -> list[Text]:
+        """Caption each image."""
+        return [self.caption(image) for image in images]
+
 
 class Answerer(Model):
     """Answers a question about an image."""
@@ -83,6 +117,10 @@ class Classifier(Model):
     @abstractmethod
     def classify(self, image: Image, labels: Sequence[str]) -> Labels: ...
 
+    def classify_many(self, images: Sequence[Image], labels: Sequence[Sequence[str]]) -> list[Labels]:
+        """Choose for each image between its own labels."""
+        return [self.classify(image, names) for image, names in zip(images, labels, strict=True)]
+
 
 class Matcher(Model):
     """Measures how well words describe an image."""
@@ -90,6 +128,10 @@ class Matcher(Model):
     @abstractmethod
     def similarity(self, image: Image, text: str) -> float:
         """Cosine similarity in [-1, 1]."""
+
+    def similarity_many(self, images: Sequence[Image], texts: Sequence[str]) -> list[float]:
+        """Compare each image with its own text."""
+        return [self.similarity(image, text) for image, text in zip(images, texts, strict=True)]
 
 
 class TextEmbedder(Model):
@@ -120,6 +162,10 @@ class Generator(Model):
         guidance_scale: float | None,
         seed: int,
     ) -> Image: ...
+
+    def generate_many(self, drawings: Sequence[Drawing]) -> list[Image]:
+        """Make an image for each call; its own seed alone decides about its noise."""
+        return [self.generate(**drawing) for drawing in drawings]
 
 
 class Inpainter(Model):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,14 +39,19 @@ class Options:
     """Which of several sets of files a repository keeps, for example `fp16` at half the download."""
     offload: bool | None = None
     """Keep parts on the host and move each to the device for its turn; None: only when they do not fit."""
+    low_memory: bool = False
+    """Do with as little memory as can be: pictures pass the autoencoder in tiles and one by one (the tiles of a large
+    picture are blended where they meet, so that it differs a little), and on CUDA weights come from the host."""
 
 
 class Pipeline:
     """A pipeline on its device."""
 
-    def __init__(self, pipe: Any, options: Options) -> None:
+    def __init__(self, pipe: Any, options: Options, place: Any = None) -> None:
+        """Wrap a pipeline that is whole on device `place`, or None: its parts come and go by themselves."""
         self.pipe = pipe
         self._options = options
+        self._place = place
         self._takes = inspect.signature(pipe.__call__).parameters
 
     @property
@@ -57,6 +62,17 @@ class Pipeline:
         cells = getattr(self.pipe, "default_sample_size", None) or cells
         factor = getattr(self.pipe, "vae_scale_factor", 8)
         return int(cells) * int(factor) if isinstance(cells, int) else 1024
+
+    def to_host(self) -> bool:
+        """Move all parts to the host's memory; False when they come and go by themselves."""
+        if self._place is None:
+            return False
+        self.pipe.to("cpu")
+        return True
+
+    def to_device(self) -> None:
+        """Move all parts back to where they were loaded to."""
+        self.pipe.to(self._place)
 
     def takes(self, argument: str) -> bool:
         """Say whether the pipeline has an argument of this name."""
@@ -82,21 +98,44 @@ class Pipeline:
         beyond what the text encoders read is cut, which is logged. Raises ToolError for NaN and for a picture
         that a safety checker withholds; Cancelled passes through.
         """
+        return self.draw_many(
+            [prompt],
+            seeds=[seed],
+            steps=steps,
+            guidance_scale=guidance_scale,
+            negative_prompts=[negative_prompt],
+            **inputs,
+        )[0]
+
+    def draw_many(
+        self,
+        prompts: Sequence[str],
+        *,
+        seeds: Sequence[int],
+        steps: int | None,
+        guidance_scale: float | None,
+        negative_prompts: Sequence[str],
+        **inputs: Any,
+    ) -> list[Array]:
+        """Run the pipeline once for several prompts, each with noise from its own seed; one array for each.
+
+        All share steps, guidance and `inputs`, and either all or none have a negative prompt. Raises as `draw` does.
+        """
         import torch
 
         arguments = {
-            "prompt": self._fitted(prompt),
+            "prompt": _one_or_all([self._fitted(prompt) for prompt in prompts]),
             "num_inference_steps": steps or self._options.steps,
             **self._guidance(self._options.guidance_scale if guidance_scale is None else guidance_scale),
-            **self._negative(negative_prompt),
+            **self._negative(negative_prompts),
             **inputs,
         }
         given = {name: value for name, value in arguments.items() if value is not None and self.takes(name)}
-        noise = torch.Generator("cpu").manual_seed(seed)
+        noise = _one_or_all([torch.Generator("cpu").manual_seed(seed) for seed in seeds])
         output = self.pipe(**given, **self._hook(), generator=noise, output_type="np")
         if any(getattr(output, "nsfw_content_detected", None) or ()):
             raise ToolError("the model's safety checker withheld the picture", hint="change the prompt or the seed")
-        return _bytes(np.asarray(output.images)[0])
+        return [_bytes(picture) for picture in np.asarray(output.images)]
 
     def _hook(self) -> dict[str, Any]:
         """Return the callback that reports each step, and through which a cancel comes."""
@@ -117,12 +156,14 @@ class Pipeline:
     def _guidance(self, scale: float | None) -> dict[str, float | None]:
         return {"true_cfg_scale" if self._true_guidance else "guidance_scale": scale}
 
-    def _negative(self, negative_prompt: str) -> dict[str, str | None]:
-        if self._true_guidance:
-            return {"negative_prompt": negative_prompt or " "}  # without one these pipelines use no guidance at all
-        if negative_prompt and not self.takes("negative_prompt"):
-            logger.warning("%s takes no negative prompt; ignored: %r", type(self.pipe).__name__, negative_prompt)
-        return {"negative_prompt": self._fitted(negative_prompt) if negative_prompt else None}
+    def _negative(self, prompts: Sequence[str]) -> dict[str, Any]:
+        if self._true_guidance:  # without a negative prompt these pipelines use no guidance at all
+            return {"negative_prompt": _one_or_all([prompt or " " for prompt in prompts])}
+        if not any(prompts):
+            return {"negative_prompt": None}
+        if not self.takes("negative_prompt"):
+            logger.warning("%s takes no negative prompt; ignored: %r", type(self.pipe).__name__, prompts[0])
+        return {"negative_prompt": _one_or_all([self._fitted(prompt) for prompt in prompts])}
 
     def _fitted(self, prompt: str) -> str:
         """Return the part of the prompt that the text encoder with the most room reads."""
@@ -163,7 +204,12 @@ def open_pipeline(
     _fits(pipe, needs, checkpoint)
     for tokenizer in _tokenizers(pipe):
         hub.check_vocabulary(tokenizer, checkpoint)
-    return Pipeline(_on_device(pipe, place, options.offload), options)
+    return Pipeline(pipe, options, place if _on_device(pipe, place, options) else None)
+
+
+def _one_or_all(items: list[Any]) -> Any:
+    """Return the only item or the list of several: what every pipeline takes for prompts and generators."""
+    return items[0] if len(items) == 1 else items
 
 
 _INPAINTING = {"Flux2KleinPipeline": "Flux2KleinInpaintPipeline"}
@@ -221,16 +267,29 @@ def _fits(pipe: Any, needs: tuple[str, ...], checkpoint: hub.Checkpoint) -> None
         )
 
 
-def _on_device(pipe: Any, place: Any, offload: bool | None) -> Any:
-    """Put the pipeline on its device, part by part when asked to or when the whole does not fit."""
-    if place.type == "cpu":
-        return pipe.to(place)
-    if offload is None:
-        offload = place.type == "cuda" and _bytes_of(pipe) > _ROOM * _free(place)
-    if offload:
+def _on_device(pipe: Any, place: Any, options: Options) -> bool:
+    """Put the pipeline on its device, in parts when asked to or when the whole does not fit; say whether whole."""
+    if options.low_memory:
+        _in_tiles(pipe)
+    too_large = place.type == "cuda" and _bytes_of(pipe) > _ROOM * _free(place)
+    frugal = options.low_memory and place.type == "cuda"
+    offload = (too_large or frugal) if options.offload is None else options.offload or frugal
+    if place.type == "cpu" or not offload:
+        pipe.to(place)
+        return True
+    if frugal and (too_large or options.offload):
+        pipe.enable_sequential_cpu_offload(device=place)  # layer by layer: part by part was not enough
+    else:
         pipe.enable_model_cpu_offload(device=place)
-        return pipe
-    return pipe.to(place)
+    return False
+
+
+def _in_tiles(pipe: Any) -> None:
+    """Let the autoencoder work on one picture at a time, in tiles, where it can."""
+    for way in ("enable_slicing", "enable_tiling"):
+        enable = getattr(getattr(pipe, "vae", None), way, None)
+        if enable:
+            enable()
 
 
 def _bytes_of(pipe: Any) -> int:

@@ -6,6 +6,13 @@
 
 Arguments annotated with a value type are *ports* (wired to other steps), plain types are *parameters*
 (written into the plan), and the names in `models` are injected by the engine and never seen by a planner.
+
+A tool that gains from several calls at once may say how. It gets the keyword arguments of each, all with the same
+models, and returns one result for each, the same as one by one:
+
+    @segment.batched
+    def _(calls: Sequence[Mapping[str, Any]]) -> list[Mask]:
+        return calls[0]["segmenter"].segment_many([call["image"] for call in calls], …)
 """
 
 from __future__ import annotations
@@ -13,10 +20,10 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, ParamSpec, Protocol, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -24,6 +31,12 @@ from .values import KINDS, Value
 
 Family = Literal["generator", "editor", "detector", "segmenter", "captioner", "classifier", "measure"]
 Panel = Literal["generative", "discriminative", "plain"]
+Batch = Callable[[Sequence[Mapping[str, Any]]], Sequence[Any]]
+"""Keyword arguments of several calls of one tool → a result for each, in their order."""
+
+_Arguments = ParamSpec("_Arguments")
+_Returned_co = TypeVar("_Returned_co", covariant=True)
+_BatchFunction = TypeVar("_BatchFunction", bound=Batch)
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,10 @@ class Tool:
     models: Mapping[str, type]
     """Model argument → the protocol its adapter fulfils; the argument's name is the capability."""
     function: Callable[..., Any] = field(repr=False)
+    batch: Batch | None = field(default=None, repr=False)
+    """Makes several calls at once; None: they are made one after the other."""
+    batch_size: int = 8
+    """Most calls that `batch` gets at once."""
 
     @property
     def generative(self) -> bool:
@@ -128,23 +145,44 @@ class Tool:
         return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
+class ToolFunction(Protocol[_Arguments, _Returned_co]):
+    """A function that is a tool: callable as it was written, with two attributes more."""
+
+    tool: Tool
+    """What it is to a planner and an engine."""
+
+    def __call__(self, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Returned_co: ...
+
+    def batched(self, function: _BatchFunction, /) -> _BatchFunction:
+        """Declare how several calls are made at once; the decorated function itself is returned as it is."""
+
+
 def tool(
     *,
     family: Family,
     panel: Panel | None = None,
     models: Mapping[str, type] | None = None,
     version: int = 1,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    batch_size: int = 8,
+) -> Callable[[Callable[_Arguments, _Returned_co]], ToolFunction[_Arguments, _Returned_co]]:
     """Declare a function to be a tool; it stays callable as it is, and `function.tool` describes it.
 
     `panel` follows from the family (generator: generative; editor: plain; the rest: discriminative) unless
     given. Raise `version` whenever the same arguments give another result, so that kept results are not reused.
+    `batch_size` is the most calls that the form declared with `function.batched`, if any, gets at once.
     """
     chosen: Panel = panel or {"generator": "generative", "editor": "plain"}.get(family, "discriminative")  # type: ignore[assignment]
 
-    def describe(function: Callable[..., Any]) -> Callable[..., Any]:
-        function.tool = _describe(function, family, chosen, dict(models or {}), version)  # type: ignore[attr-defined]
-        return function
+    def describe(function: Callable[_Arguments, _Returned_co]) -> ToolFunction[_Arguments, _Returned_co]:
+        declared = cast("ToolFunction[_Arguments, _Returned_co]", function)
+        declared.tool = replace(_describe(function, family, chosen, dict(models or {}), version), batch_size=batch_size)
+
+        def batched(batch: _BatchFunction) -> _BatchFunction:
+            declared.tool = replace(declared.tool, batch=batch)
+            return batch
+
+        declared.batched = batched  # type: ignore[method-assign]
+        return declared
 
     return describe
 

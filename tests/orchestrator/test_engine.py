@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diptych.orchestrator import Event
+from diptych.orchestrator import Control, Event
 from diptych.tools.values import Image, Number, Text
 
+from .kept import damage
 from .small_tools import CALLS, STARTED, execute, picture, plan, statuses
 
 CHAIN = ["a lighten image=$photo amount=5", "b threshold image=$a level=150", "c lighten image=$b amount=3"]
@@ -152,7 +153,7 @@ def test_cancel_stops_a_running_step_and_starts_no_other(tmp_path: Path) -> None
 
     threading.Thread(target=stop).start()
     steps = ["k lighten image=$photo", "a slow image=$k", "b lighten image=$a"]
-    result = execute(plan(steps, "b k"), tmp_path, cancel=cancel)
+    result = execute(plan(steps, "b k"), tmp_path, control=Control(cancel))
     assert result.status == "cancelled" and list(result.outputs) == ["k"]
     assert statuses(result) == {"k": "done", "a": "cancelled", "b": "cancelled"} and CALLS["lighten"] == 1
 
@@ -172,8 +173,7 @@ def test_a_damaged_blob_is_computed_again(tmp_path: Path) -> None:
 
     work._shelf.cache_clear()
     CALLS.clear()
-    for blob in (tmp_path / "store" / "blobs").rglob("*.value"):
-        blob.write_bytes(blob.read_bytes()[:-1] + b"\x55")
+    assert damage(tmp_path / "store")
     changed = [*CHAIN[:2], "c lighten image=$b amount=4"]
     result = execute(plan(changed, "c"), tmp_path)
     assert result.status == "done" and CALLS == {"lighten": 2, "threshold": 1}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from diptych.orchestrator.keys import step_key
+from diptych.tools.tool import Param
 
 BASE: dict[str, Any] = {
     "tool": "blur",
@@ -37,3 +38,29 @@ def test_the_order_of_arguments_does_not_matter() -> None:
     params = {"mode": "soft", "strength": 50.0}
     assert step_key(**{**BASE, "params": params}) == step_key(**BASE)
     assert len(step_key(**BASE)) == 64
+
+
+@pytest.mark.parametrize(
+    ("param", "one", "other"),
+    [
+        (Param("strength", float, False), 50, 50.0),
+        (Param("size", int, True), 512.0, 512),
+    ],
+    ids=["whole numbers of a float", "a float of whole numbers"],
+)
+def test_normalised_parameters_give_equal_keys(param: Param, one: Any, other: Any) -> None:
+    keys = {step_key(**{**BASE, "params": {param.name: param.check(value)}}) for value in (one, other)}
+    assert len(keys) == 1
+
+
+def test_a_chain_of_ten_thousand_has_as_many_keys() -> None:
+    keys = [step_key(**BASE)]
+    for _ in range(10_000):
+        keys.append(step_key(**{**BASE, "inputs": {"image": keys[-1], "mask": None}}))
+    assert len(set(keys)) == len(keys)
+
+
+def test_words_of_any_kind_make_a_key() -> None:
+    words = ["", "ä", "\ud800", '"],["', "a\0b"]
+    keys = {step_key(**{**BASE, "params": {"words": word}}) for word in words}
+    assert len(keys) == len(words) and all(len(key) == 64 for key in keys)

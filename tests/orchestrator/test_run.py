@@ -50,8 +50,8 @@ class Scripted:
 
 def test_public_names() -> None:
     assert sorted(orchestrator.__all__) == [
-        *("Event", "Provenance", "Result", "StepRecord"),
-        *("ask", "plan", "preview", "read_provenance", "run", "run_plan"),
+        *("Control", "Event", "MapSummary", "Policy", "Provenance", "Result", "StepRecord"),
+        *("ask", "map_plan", "plan", "preview", "read_provenance", "resume", "run", "run_plan"),
     ]
     assert all(getattr(orchestrator, name) for name in orchestrator.__all__)
     with pytest.raises(AttributeError):

@@ -33,6 +33,8 @@ def test_promises_of_the_machine(nodes: dict[str, Node], data: st.DataObject) ->
     while not state.over:
         moves = [*(("start", s) for s in state.ready), *((how, s) for s in sorted(state.running) for how in ENDS)]
         moves += [] if state.cancelled else [("cancel", "")]
+        waiting = [name for name in nodes if name not in state.ended and name not in state.running]
+        moves += [("drop", name) for name in waiting]
         move, step = data.draw(st.sampled_from(moves))
         if move == "start":
             assert not state.cancelled, "nothing starts after a cancel"
@@ -43,6 +45,8 @@ def test_promises_of_the_machine(nodes: dict[str, Node], data: st.DataObject) ->
             started.append(step)
         elif move == "cancel":
             endings += state.cancel()
+        elif move == "drop":
+            endings += state.drop(step, "not wanted")
         elif move == "finish":
             endings += state.finish(step, data.draw(st.booleans()))
         elif move == "fail":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from .. import hub
@@ -15,7 +15,7 @@ _MOST = 40
 """Most tokens of a caption or an answer."""
 
 
-class BlipCaptioner(Captioner):
+class BlipCaptioner(hub.Movable, Captioner):
     """One sentence about an image."""
 
     memory_mb: ClassVar[int] = 1000
@@ -30,12 +30,17 @@ class BlipCaptioner(Captioner):
 
     def caption(self, image: Image) -> Text:
         """Return a short English sentence."""
-        inputs = {"pixel_values": _pixels(self._model, self._processor, image)}
+        return self.caption_many([image])[0]
+
+    def caption_many(self, images: Sequence[Image]) -> list[Text]:
+        """Caption each image; all pass the network together, which sees them at one size."""
+        inputs = {"pixel_values": _pixels(self._model, self._processor, images)}
         ids = generated(self._model, inputs, most=_most(self._model))
-        return Text(said(self._processor.decode(ids[0], skip_special_tokens=True), "captioner"))
+        sentences = self._processor.batch_decode(ids, skip_special_tokens=True)
+        return [Text(said(sentence, "captioner")) for sentence in sentences]
 
 
-class BlipAnswerer(Answerer):
+class BlipAnswerer(hub.Movable, Answerer):
     """A word or two in answer to a question."""
 
     memory_mb: ClassVar[int] = 1500
@@ -54,7 +59,7 @@ class BlipAnswerer(Answerer):
         limit = self._model.config.text_config.max_position_embeddings
         words = tokenizer(hub.fitted(tokenizer, question, limit, "question"), return_tensors="pt")
         inputs = {
-            "pixel_values": _pixels(self._model, self._processor, image),
+            "pixel_values": _pixels(self._model, self._processor, [image]),
             "input_ids": words["input_ids"].to(self._model.device),
             "attention_mask": words["attention_mask"].to(self._model.device),
         }
@@ -62,9 +67,9 @@ class BlipAnswerer(Answerer):
         return Text(said(self._processor.decode(ids[0], skip_special_tokens=True), "answerer"))
 
 
-def _pixels(model: Any, processor: Any, image: Image) -> Any:
-    """Return what the network sees: (1, 3, S, S) on its device and in its precision."""
-    seen = hub.opaque(image, _LONGEST)
+def _pixels(model: Any, processor: Any, images: Sequence[Image]) -> Any:
+    """Return what the network sees: (B, 3, S, S) on its device and in its precision."""
+    seen = [hub.opaque(image, _LONGEST) for image in images]
     inputs = processor.image_processor(images=seen, input_data_format="channels_last", return_tensors="pt")
     return inputs["pixel_values"].to(model.device, model.dtype)
 

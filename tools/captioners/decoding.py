@@ -10,7 +10,7 @@ from ..progress import tick
 
 
 def generated(model: Any, inputs: Any, *, most: int) -> Any:
-    """Return token ids (1, T) by greedy decoding, so that the same image and words give the same answer.
+    """Return token ids (B, T) by greedy decoding, so that the same image and words give the same answer.
 
     At most `most` new tokens. Each token is a tick; Cancelled passes through. Raises ToolError for NaN.
     """

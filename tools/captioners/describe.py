@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -16,6 +17,12 @@ from ..values import Image, Labels, Text
 def caption(image: Image, *, captioner: Captioner) -> Text:
     """Describe in words what the image shows."""
     return captioner.caption(image)
+
+
+@caption.batched
+def _(calls: Sequence[Mapping[str, Any]]) -> list[Text]:
+    captioner: Captioner = calls[0]["captioner"]
+    return captioner.caption_many([call["image"] for call in calls])
 
 
 @tool(family="captioner", models={"answerer": Answerer})

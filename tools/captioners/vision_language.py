@@ -21,7 +21,7 @@ _SPARE = 64
 """Tokens left for the chat's own marks."""
 
 
-class VisionLanguage(Captioner, Answerer):
+class VisionLanguage(hub.Movable, Captioner, Answerer):
     """Asks a vision-language model in its own chat format; greedy, so that an answer can be had again."""
 
     memory_mb: ClassVar[int] = 5000

@@ -28,7 +28,7 @@ _AT_ONCE = 64
 """Sentences embedded in one pass."""
 
 
-class Clip(Classifier, Matcher):
+class Clip(hub.Movable, Classifier, Matcher):
     """Places images and sentences in one space; near means alike. An image is embedded once for all prompts."""
 
     memory_mb: ClassVar[int] = 2500
@@ -44,6 +44,15 @@ class Clip(Classifier, Matcher):
 
     def classify(self, image: Image, labels: Sequence[str]) -> Labels:
         """Return the probability of each label, summing to 1: a softmax over the labels, also for SigLIP."""
+        return self.classify_many([image], [labels])[0]
+
+    def classify_many(self, images: Sequence[Image], labels: Sequence[Sequence[str]]) -> list[Labels]:
+        """Choose for each image between its own labels; the images pass the network together."""
+        pairs = zip(self._images(images), labels, strict=True)
+        return [self._chosen(embedding, names) for embedding, names in pairs]
+
+    def _chosen(self, image: Any, labels: Sequence[str]) -> Labels:
+        """Return the probabilities of labels for an image embedding (D,)."""
         import torch
 
         names = list(dict.fromkeys(labels))
@@ -51,26 +60,36 @@ class Clip(Classifier, Matcher):
         ensemble = self._texts(sentences).reshape(len(names), len(TEMPLATES), -1).mean(dim=1)  # (L, D)
         ensemble = ensemble / ensemble.norm(dim=-1, keepdim=True)
         scale = self._model.logit_scale.float().exp()
-        logits = hub.checked(scale * ensemble @ self._image(image), "the classifier")  # (L,)
+        logits = hub.checked(scale * ensemble @ image, "the classifier")  # (L,)
         return Labels(dict(zip(names, torch.softmax(logits, dim=0).tolist(), strict=True)))
 
     def similarity(self, image: Image, text: str) -> float:
         """Return the cosine of the image's and the text's embedding, in [-1, 1]."""
-        cosine = hub.checked(self._texts([text])[0] @ self._image(image), "the matcher")
-        return float(cosine.clamp(-1, 1))
+        return self.similarity_many([image], [text])[0]
 
-    def _image(self, image: Image) -> Any:
-        """Return the unit embedding float32 (D,) of an image."""
-        return self._memo.get(image, lambda: self._encode(image))
+    def similarity_many(self, images: Sequence[Image], texts: Sequence[str]) -> list[float]:
+        """Compare each image with its own text; images, and texts, pass the network together."""
+        pairs = zip(self._images(images), self._texts(texts), strict=True)
+        cosines = [hub.checked(words @ image, "the matcher") for image, words in pairs]
+        return [float(cosine.clamp(-1, 1)) for cosine in cosines]
 
-    def _encode(self, image: Image) -> Any:
+    def _images(self, images: Sequence[Image]) -> list[Any]:
+        """Return the unit embedding float32 (D,) of each image; those that are not known yet in one pass."""
+        vectors = {image: self._memo.find(image) for image in images}
+        new = [image for image, vector in vectors.items() if vector is None]
+        for image, vector in zip(new, self._encode(new) if new else (), strict=True):
+            vectors[image] = vector
+            self._memo.keep(image, vector)
+        return [vectors[image] for image in images]
+
+    def _encode(self, images: Sequence[Image]) -> Any:
+        """Return the unit embeddings float32 (N, D) of images."""
         import torch
 
-        pixels = hub.opaque(image, _LONGEST)
+        pixels = [hub.opaque(image, _LONGEST) for image in images]
         inputs = self._processor(images=pixels, input_data_format="channels_last", return_tensors="pt")
         with torch.inference_mode():
-            output = self._model.get_image_features(**_cast(inputs, self._model))
-        return _unit(output)[0]
+            return _unit(self._model.get_image_features(**_cast(inputs, self._model)))
 
     def _texts(self, texts: Sequence[str]) -> Any:
         """Return unit embeddings float32 (N, D) of sentences."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -20,6 +21,12 @@ Which = Literal["largest", "smallest", "leftmost", "rightmost", "topmost", "bott
 def detect(image: Image, query: Query, *, detector: Detector) -> Detections:
     """Find every object that a phrase names: 'face', 'red car', 'text', 'qr code', 'main subject'."""
     return detector.detect(image, query)
+
+
+@detect.batched
+def _(calls: Sequence[Mapping[str, Any]]) -> list[Detections]:
+    detector: Detector = calls[0]["detector"]
+    return detector.detect_many([call["image"] for call in calls], [call["query"] for call in calls])
 
 
 @tool(family="detector", models={"reader": Reader})

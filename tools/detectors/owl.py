@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 from .. import hub
@@ -18,7 +18,7 @@ _LONGEST = 2000
 _TEMPLATE = "a photo of a {}"
 
 
-class Owl(Detector):
+class Owl(hub.Movable, Detector):
     """Compares each patch of the image with the phrase, as CLIP compares whole images."""
 
     memory_mb: ClassVar[int] = 1000
@@ -43,25 +43,41 @@ class Owl(Detector):
 
     def detect(self, image: Image, query: str) -> Detections:
         """Return what `query` names, surest first. Raises ToolError for an empty phrase or NaN."""
+        return self.detect_many([image], [query])[0]
+
+    def detect_many(self, images: Sequence[Image], queries: Sequence[str]) -> list[Detections]:
+        """Detect one query in each image, all in one pass: the network sees every image at one size."""
         import torch
 
-        limit = self._model.config.text_config.max_position_embeddings
-        room = limit - len(self._processor.tokenizer(_TEMPLATE.format(""), add_special_tokens=False)["input_ids"])
-        phrase = _TEMPLATE.format(hub.fitted(self._processor.tokenizer, query.lower().strip(), room, "phrase"))
-        pixels = hub.opaque(image, _LONGEST)
         inputs = self._processor(
-            images=pixels, text=[[phrase]], input_data_format="channels_last", return_tensors="pt", max_length=limit
+            images=[hub.opaque(image, _LONGEST) for image in images],
+            text=[[self._phrase(query)] for query in queries],
+            input_data_format="channels_last",
+            return_tensors="pt",
+            max_length=self._limit,
         )
         with torch.inference_mode():
             output = self._model(**inputs.to(self._model.device))
-        # The processor pads the image to a square at the right and the bottom: boxes are shares of that square.
-        side = max(image.size_wh)
-        scores = output.logits[0].sigmoid().amax(dim=-1)  # (N, 1) → (N,)
-        return detections(
-            output.pred_boxes[0],
-            scores,
-            query,
-            square_wh=(side, side),
-            size_wh=image.size_wh,
-            threshold=self._threshold,
-        )
+        scores = output.logits.sigmoid().amax(dim=-1)  # (B, N, 1) → (B, N)
+        return [
+            detections(
+                output.pred_boxes[place],
+                scores[place],
+                query,
+                # The processor pads an image to a square at the right and the bottom: boxes are shares of it.
+                square_wh=(max(image.size_wh), max(image.size_wh)),
+                size_wh=image.size_wh,
+                threshold=self._threshold,
+            )
+            for place, (image, query) in enumerate(zip(images, queries, strict=True))
+        ]
+
+    @property
+    def _limit(self) -> int:
+        """Tokens that the text encoder reads."""
+        return int(self._model.config.text_config.max_position_embeddings)
+
+    def _phrase(self, query: str) -> str:
+        tokenizer = self._processor.tokenizer
+        room = self._limit - len(tokenizer(_TEMPLATE.format(""), add_special_tokens=False)["input_ids"])
+        return _TEMPLATE.format(hub.fitted(tokenizer, query.lower().strip(), room, "phrase"))

@@ -35,6 +35,7 @@ class DiffusionInpainter(Inpainter, Eraser):
     """
 
     memory_mb: ClassVar[int] = 8000
+    has_low_memory: ClassVar[bool] = True
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -50,13 +51,20 @@ class DiffusionInpainter(Inpainter, Eraser):
         guidance_scale: float | None = None,
         variant: str | None = None,
         offload: bool | None = None,
+        low_memory: bool = False,
     ) -> Self:
         """Load a pipeline folder, of inpainting or of text to image; the last keywords are `pipelines.Options`."""
-        options = Options(steps, guidance_scale, variant, offload)
+        options = Options(steps, guidance_scale, variant, offload, low_memory)
         needs = ("prompt", "image", "mask_image")
         return cls(
             open_pipeline("AutoPipelineForInpainting", source, device=device, dtype=dtype, needs=needs, options=options)
         )
+
+    def to_host(self) -> bool:
+        return self._pipeline.to_host()
+
+    def to_device(self) -> None:
+        self._pipeline.to_device()
 
     def inpaint(
         self,

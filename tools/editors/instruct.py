@@ -17,6 +17,7 @@ class DiffusionEditor(DiffusionGenerator, InstructEditor):
     """Redraws an image as a sentence says; weights that need no image to start from serve as a generator too."""
 
     memory_mb: ClassVar[int] = 8000
+    has_low_memory: ClassVar[bool] = True
 
     @classmethod
     def load(
@@ -29,12 +30,13 @@ class DiffusionEditor(DiffusionGenerator, InstructEditor):
         guidance_scale: float | None = None,
         variant: str | None = None,
         offload: bool | None = None,
+        low_memory: bool = False,
     ) -> Self:
         """Load a pipeline folder; the keywords after `dtype` are those of `pipelines.Options`.
 
         Raises ToolError for a pipeline that takes no image, or that needs a mask.
         """
-        options = Options(steps, guidance_scale, variant, offload)
+        options = Options(steps, guidance_scale, variant, offload, low_memory)
         needs = ("prompt", "image")
         pipeline = open_pipeline("DiffusionPipeline", source, device=device, dtype=dtype, needs=needs, options=options)
         if pipeline.takes("mask_image") or pipeline.takes("strength"):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from ..errors import ToolError
-from ..model import Generator, Inpainter, InstructEditor
+from ..model import Drawing, Generator, Inpainter, InstructEditor
 from ..parameters import Prompt, Seed
 from ..tool import tool
 from ..values import Image, Mask
@@ -34,8 +35,29 @@ def generate(
     generator: Generator,
 ) -> Image:
     """Make a new image from a description."""
-    return generator.generate(
-        prompt,
+    drawing = _drawing(prompt, negative_prompt, width, height, num_inference_steps, guidance_scale, seed)
+    return generator.generate(**drawing)
+
+
+@generate.batched
+def _(calls: Sequence[Mapping[str, Any]]) -> list[Image]:
+    generator: Generator = calls[0]["generator"]
+    arguments = [{name: value for name, value in call.items() if name != "generator"} for call in calls]
+    return generator.generate_many([_drawing(**given) for given in arguments])
+
+
+def _drawing(
+    prompt: str,
+    negative_prompt: str = "",
+    width: int | None = None,
+    height: int | None = None,
+    num_inference_steps: int | None = None,
+    guidance_scale: float | None = None,
+    seed: int | None = None,
+) -> Drawing:
+    """Return what a generator is called with, from the arguments of the tool."""
+    return Drawing(
+        prompt=prompt,
         negative_prompt=negative_prompt,
         size_wh=(width or height or DEFAULT_SIDE, height or width or DEFAULT_SIDE),
         steps=num_inference_steps,

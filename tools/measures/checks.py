@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -28,7 +29,16 @@ def shows(
     image: Image, query: Query, count: Annotated[int | None, Field(ge=1, le=100)] = None, *, detector: Detector
 ) -> Verdict:
     """Check that the image shows what the phrase names, `count` times where given."""
-    boxes = detector.detect(image, query)
+    return _shown(detector.detect(image, query), query, count)
+
+
+@shows.batched
+def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
+    pairs = zip(_detected(calls), calls, strict=True)
+    return [_shown(boxes, call["query"], call.get("count")) for boxes, call in pairs]
+
+
+def _shown(boxes: Detections, query: str, count: int | None) -> Verdict:
     seen = len(boxes)
     best = float(boxes.scores[0]) if seen else 0.0
     if count is None:
@@ -40,9 +50,23 @@ def shows(
 @tool(family="measure", models={"detector": Detector})
 def absent(image: Image, query: Query, *, detector: Detector) -> Verdict:
     """Check that nothing in the image is what the phrase names."""
-    boxes = detector.detect(image, query)
+    return _missing(detector.detect(image, query), query)
+
+
+@absent.batched
+def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
+    return [_missing(boxes, call["query"]) for boxes, call in zip(_detected(calls), calls, strict=True)]
+
+
+def _missing(boxes: Detections, query: str) -> Verdict:
     best = float(boxes.scores[0]) if len(boxes) else 0.0
     return Verdict(not len(boxes), 1 - best, found(boxes, query), boxes)
+
+
+def _detected(calls: Sequence[Mapping[str, Any]]) -> list[Detections]:
+    """Detect the query of each call in its image."""
+    detector: Detector = calls[0]["detector"]
+    return detector.detect_many([call["image"] for call in calls], [call["query"] for call in calls])
 
 
 @tool(family="measure", models={"reader": Reader})

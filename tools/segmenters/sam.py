@@ -35,7 +35,7 @@ class Seen:
     """The part of the square that the image fills, from its top left corner."""
 
 
-class Sam(Segmenter):
+class Sam(hub.Movable, Segmenter):
     """Encodes an image once and cuts out whatever the boxes hold; one pass of the encoder serves every box."""
 
     memory_mb: ClassVar[int] = 2700

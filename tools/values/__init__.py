@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from .base import Value
+from .codec import unpack
 from .detections import Detections
 from .facts import Depth, Embedding, Labels, Layout, Number, Text, Verdict
 from .image import Image
@@ -18,14 +17,10 @@ KINDS: dict[str, type[Value]] = {
 
 def decode(data: bytes) -> Value:
     """Read back what `Value.encode` wrote. Raises ValueError when the bytes are not such a value."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
+    arrays, kind, facts = unpack(data)
     try:
-        size = int.from_bytes(data[:8], "little")
-        header = json.loads(data[8 : 8 + size])["__metadata__"]
-        return KINDS[header["kind"]].join(load(data), json.loads(header["facts"]))
-    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        return KINDS[kind].join(arrays, facts)
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a stored value: {error}") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
@@ -11,6 +10,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .codec import dumps, pack
 
 Array = NDArray[Any]
 
@@ -38,20 +39,21 @@ class Value(ABC):
     def digest(self) -> str:
         """Sha256 over kind, facts, and the shape, dtype and bytes of each array; 64 hex digits."""
         arrays, facts = self.parts()
-        state = hashlib.sha256(f"{self.kind}\0{_dumps(facts)}\0".encode())
+        state = hashlib.sha256(f"{self.kind}\0{dumps(facts)}\0".encode())
         for name in sorted(arrays):
             array = np.ascontiguousarray(arrays[name])
             state.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-            state.update(array.view(np.uint8).reshape(-1).data if array.size else b"")
+            state.update(array.reshape(-1).data if array.size else b"")
         return state.hexdigest()
+
+    def buffers(self) -> list[Any]:
+        """Return what `encode` joins: a header and views of the arrays, so that a large value is written uncopied."""
+        arrays, facts = self.parts()
+        return pack(arrays, self.kind, facts)
 
     def encode(self) -> bytes:
         """Serialise to safetensors: the arrays, with kind and facts in the header."""
-        from safetensors.numpy import save
-
-        arrays, facts = self.parts()
-        tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        return bytes(save(tensors, metadata={"kind": self.kind, "facts": _dumps(facts)}))
+        return b"".join(self.buffers())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Value) and self.digest == other.digest
@@ -62,7 +64,7 @@ class Value(ABC):
     @property
     def nbytes(self) -> int:
         """Host memory held by the arrays, in bytes."""
-        return sum(array.nbytes for array in self.parts()[0].values())
+        return sum([part.nbytes for part in vars(self).values() if isinstance(part, np.ndarray)])
 
 
 def frozen(array: Array) -> Array:
@@ -72,7 +74,3 @@ def frozen(array: Array) -> Array:
         result = array.view()
     result.flags.writeable = False
     return result
-
-
-def _dumps(facts: Mapping[str, Any]) -> str:
-    return json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

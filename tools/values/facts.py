@@ -93,6 +93,10 @@ class Verdict(Value):
     def __str__(self) -> str:
         return f"{'yes' if self.passed else 'no'}: {self.reason}"
 
+    @property
+    def nbytes(self) -> int:
+        return self.evidence.nbytes if self.evidence is not None else 0
+
     def parts(self) -> tuple[dict[str, Array], dict[str, Any]]:
         facts: dict[str, Any] = {"passed": self.passed, "score": self.score, "reason": self.reason}
         if self.evidence is None:

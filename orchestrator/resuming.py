@@ -1,0 +1,111 @@
+"""What the log says of a run whose process died: its plan, its inputs, and which steps it died in.
+
+Going on is a replay from the cache: the plan runs again over the same inputs, and whatever was finished is found in
+the store. A step that was running at two deaths is not tried a third time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..planners.plan import Plan, parse_plan
+from ..tools.errors import UsageError
+from ..tools.images import load_image
+from ..tools.values import Value
+from .calls import Held, Result
+from .log import Event
+from .policy import Policy
+from .store import Store
+
+MOST_DEATHS = 2
+"""A step that was running at so many deaths of the process is taken to be their cause."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What an abandoned run left behind."""
+
+    facts: Mapping[str, Any]
+    """Of its start: profile, planner, inputs, policy, where the picture was to go."""
+    plan: Plan | None
+    """None when it died before there was one."""
+    suspects: Counter[str]
+    """Step → at how many deaths it was running."""
+
+    @property
+    def doomed(self) -> dict[str, str]:
+        """Steps that are not tried again, each with the reason."""
+        return {
+            step: f"the process died {deaths} times while this step ran; it is not tried again"
+            for step, deaths in self.suspects.items()
+            if deaths >= MOST_DEATHS
+        }
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(**self.facts.get("policy", {}))
+
+
+def left_by(events: Iterable[Event]) -> Left:
+    """Read the events of an abandoned run."""
+    facts: Mapping[str, Any] = {}
+    plan: Plan | None = None
+    suspects: Counter[str] = Counter()
+    running: set[str] = set()
+    for event in events:
+        if event.kind == "run started":
+            facts = event.facts
+            plan = parse_plan(facts["plan"]) if "plan" in facts else None
+        elif event.kind == "plan":
+            plan = parse_plan(event.facts["plan"])
+        elif event.kind == "run resumed":
+            suspects.update(running)
+            running.clear()
+        elif event.kind == "step started" and event.step:
+            running.add(event.step)
+        elif event.kind.startswith("step ") and event.kind not in _GOING_ON and event.step:
+            running.discard(event.step)
+    suspects.update(running)
+    return Left(facts, plan, suspects)
+
+
+_GOING_ON = ("step progress", "step retried")
+
+
+def describe_inputs(inputs: Mapping[str, Result], files: Mapping[str, str], store: Store | None) -> dict[str, Any]:
+    """Return what the log has to know to find the inputs again; those that are no files are put into the store."""
+    described: dict[str, Any] = {}
+    for name, result in inputs.items():
+        held = Held.of(result)
+        described[name] = {"digests": list(held.digests), "many": held.many}
+        if name in files and not held.many:
+            described[name]["file"] = str(Path(files[name]).absolute())
+        elif store is not None:
+            store.put(_input_key(held), result)
+    return described
+
+
+def find_inputs(described: Mapping[str, Any], store: Store) -> dict[str, Result]:
+    """Return the inputs of an abandoned run. Raises UsageError when one is gone or is not what it was."""
+    return {name: _find(name, facts, store) for name, facts in described.items()}
+
+
+def _find(name: str, facts: Mapping[str, Any], store: Store) -> Result:
+    held = Held(tuple(facts["digests"]), bool(facts["many"]))
+    if "file" in facts:
+        image: Value = load_image(facts["file"])
+        if (image.digest,) != held.digests:
+            raise UsageError(f"input {name!r}: {facts['file']!r} has changed since the run began; run it anew")
+        return image
+    result = store.get(_input_key(held))
+    if result is None:
+        raise UsageError(f"input {name!r} was no file and is not kept any more; run it anew")
+    return result
+
+
+def _input_key(held: Held) -> str:
+    return "input:" + ",".join(held.digests)
