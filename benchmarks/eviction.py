@@ -1,14 +1,15 @@
-"""Reloads of models under a budget that holds two of five: `python benchmarks/eviction.py`, seconds, no GPU.
+"""Reloads of models under a budget that holds two of five: `python benchmarks/eviction.py`, half a minute, no GPU.
 
 Five plans run in the engine's own order: its run state says what is ready, its scheduler is fair between the runs
 that are active at a time, and another run comes whenever one ends. The order of the runs, and how long their steps
 really take, are drawn from a seed; the pool is told what can be foreseen (orchestrator/turns.py): the active runs,
-with expected seconds, taking turns. Each trace of leases is then replayed on the real pool, with models that load at once and state what
-a load would cost, once for each policy. Beside them stands the optimum that knows the whole trace (exact, by dynamic
-programming over what is resident).
+with expected seconds, taking turns. Each trace of leases is then replayed on the real pool, with models that load at
+once and state what a load would cost, once for each policy. Beside them stands the optimum that knows the whole
+trace (exact, by dynamic programming over what is resident).
 
 Memory is what the profile `gpu-24gb` states. A load is taken to cost 1.5 s and 1 s per 1,000 MiB (a disk of about
-1 GB/s): an assumption, as is the length of each step, in SECONDS.
+1 GB/s): an assumption, as are the length of each step, in SECONDS, and how far it strays, in SPREAD. With sizes of
+the profile, two models fit in most pairs (and three small ones); `alike` is the pure case: two of five.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from diptych.orchestrator.store import Store
-from diptych.tools.values import Image, Number, Text, Value
+from diptych.tools.values import Image, Number, Value
 
 ROUNDS = 5
 CASES = (("100 B", 900), ("100 kB", 30), ("10 MB", 3))
@@ -28,9 +28,8 @@ def values(size: str, count: int) -> list[Value]:
     """Return values that have never been stored."""
     if size == "100 B":
         return [Number(float(number), "px") for number in range(count)]
-    if size == "100 kB":
-        return [Text(f"{number:010d}" * 10_000) for number in range(count)]
-    pixels = np.random.default_rng(0).integers(0, 256, (count, 1700, 2000, 3), np.uint8)
+    height, width = (180, 185) if size == "100 kB" else (1700, 2000)
+    pixels = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), np.uint8)
     return [Image(each) for each in pixels]
 
 

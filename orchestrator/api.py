@@ -16,6 +16,7 @@ from ..tools.profiles import Profile
 from ..tools.values import Image
 from .forecast import PreviewedStep, preview_plan
 from .inputs import Given, file_names, plan_inputs, to_value
+from .lanes import Lanes
 from .log import Log, RunInfo
 from .planning import Limits, make_plan
 from .policy import Control, Policy
@@ -93,7 +94,7 @@ def run_plan(
     control: Control | None = None,
     policy: Policy | None = None,
     catalogue: Catalogue | None = None,
-    lanes: int | None = None,
+    lanes: int | Lanes | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run a plan over its inputs. A plan that is not valid comes back as a failed or refused Result.

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
 from ..tools.errors import UsageError
@@ -34,9 +35,8 @@ class BlobFiles:
         """Write a file that has no name yet. Raises UsageError; nothing is left behind then."""
         part = self._folder / "parts" / f"{os.getpid()}-{uuid.uuid4().hex}.part"
         with self._explained():
-            part.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with part.open("wb", buffering=0) as stream:
+                with _made(part) as stream:
                     for buffer in buffers:
                         _write_all(stream.fileno(), buffer)
             except BaseException:
@@ -48,8 +48,11 @@ class BlobFiles:
         """Give a part its name; a file that was there is replaced by the same bytes. Raises UsageError."""
         path = self.path(digest)
         with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.replace(path)
+            try:
+                part.replace(path)
+            except FileNotFoundError:  # the first blob with these two digits
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part.replace(path)
 
     def discard(self, part: Path) -> None:
         """Remove a part; where that is not possible, the next process does it."""
@@ -79,6 +82,14 @@ class BlobFiles:
     def forget(self) -> None:
         """Remove all blobs."""
         shutil.rmtree(self._folder / "blobs", ignore_errors=True)
+
+
+def _made(part: Path) -> FileIO:
+    try:
+        return part.open("wb", buffering=0)
+    except FileNotFoundError:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        return part.open("wb", buffering=0)
 
 
 def _write_all(descriptor: int, buffer: bytes) -> None:

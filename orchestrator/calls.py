@@ -6,7 +6,7 @@ Keys need only the digests of what is connected, so a step whose result is known
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..planners.plan import Step, referenced
@@ -82,10 +82,12 @@ class Call:
     tool: Tool
     wires: Mapping[str, Wire]
     params: Mapping[str, Any]
+    source: Source = field(repr=False, compare=False)
+    """Where its inputs come from: the run that it belongs to."""
 
-    def arguments(self, source: Source) -> dict[str, Value | list[Value]]:
+    def arguments(self, source: Source | None = None) -> dict[str, Value | list[Value]]:
         """Load the values of all ports."""
-        return {port: wire.value(source) for port, wire in self.wires.items()}
+        return {port: wire.value(self.source) for port, wire in self.wires.items()}
 
     def __call__(self, arguments: Mapping[str, Value | list[Value]], models: Mapping[str, Model]) -> Result:
         """Call the function. Raises ToolError when what it returns is not what its signature says."""
@@ -116,7 +118,7 @@ def _bind_one(step: Step, tool: Tool, profile: Profile, source: Source, item: in
     }
     inputs = {port: wires[port].digests(source) if port in wires else None for port in tool.ports}
     key = step_key(tool.id, tool.version, params, revisions(tool, profile), inputs)
-    return Call(key, tool, wires, params)
+    return Call(key, tool, wires, params, source)
 
 
 def _wire(port: Port, value: Any, item: int | None, source: Source) -> Wire | None:

@@ -20,7 +20,7 @@ import networkx as nx
 from ..planners.plan import Plan
 from ..planners.validate import output_types
 from ..tools.catalogue import Catalogue
-from ..tools.profiles import Profile
+from ..tools.profiles import Binding, Profile
 from ..tools.tool import Tool
 from .calls import Result, through
 from .estimates import Estimates
@@ -106,10 +106,10 @@ class Engine:
         )
         return execution.drive(on_event)
 
-    def leases(self, tool: Tool) -> frozenset[str]:
-        """Return the names of the models that a tool needs with this profile."""
+    def leases(self, tool: Tool) -> dict[str, Binding]:
+        """Return the models that a tool needs with this profile, by the names of their leases."""
         device, dtype, bindings = self.profile.device, self.profile.dtype, self.profile.bindings
-        return frozenset(lease_name(bindings[c], device, dtype) for c in tool.models if c in bindings)
+        return {lease_name(bindings[c], device, dtype): bindings[c] for c in tool.models if c in bindings}
 
 
 def graph_nodes(plan: Plan, catalogue: Catalogue, only: Collection[str] | None = None) -> dict[str, Node]:

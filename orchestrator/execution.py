@@ -149,7 +149,7 @@ class Execution:
             self._run,
             self._foresight.rank[piece.job.step.id],
             measured_name(tool.id, tool.version),
-            engine.leases(tool),
+            frozenset(engine.leases(tool)),
             tool.batch_size if tool.batch else 1,
             "device" if tool.models and self._lanes.size["device"] else "cpu",
             time.monotonic(),
@@ -164,9 +164,18 @@ class Execution:
         if not job.computed:
             job.computed = True
             self.emit("step started", job.step.id, {"tool": job.step.tool})
-        uses = self._foresight.next_uses(job.step.id, self._state.ended.keys() | self._state.running)
-        if uses is not None:
-            self._lanes.foresee(self._run, uses)
+        if self._foresight.uses_models:
+            self._look_ahead(job.step.id)
+
+    def _look_ahead(self, step: str) -> None:
+        """Tell the pool what comes after a step that begins, and let it bring the next model meanwhile."""
+        uses = self._foresight.next_uses(step, self._state.ended.keys() | self._state.running)
+        self._lanes.foresee(self._run, uses)
+        pool, profile = self._engine.pool, self._engine.profile
+        missing = {lease: wait for lease, wait in uses.items() if wait > 0 and lease not in pool.resident()}
+        if missing:
+            binding = self._foresight.binding(min(missing, key=missing.__getitem__))
+            pool.prefetch(binding, device=profile.device, dtype=profile.dtype, listener=self._teller.of_models)
 
     def about_to_make(self, piece: Piece) -> None:
         """Make it known for good that a step runs, where that may matter; on the lane, outside of the lock."""

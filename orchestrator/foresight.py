@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from ..planners.plan import Step
+from ..tools.profiles import Binding
 from .calls import Result
 from .engine import Engine
 from .estimates import megapixels
@@ -29,6 +30,9 @@ class Foresight:
         """Step → seconds from its start to the end of the run, along the longest way."""
         catalogue = engine.catalogue
         self._with_models = {name for name, step in steps.items() if catalogue[step.tool].models}
+        self._bindings: dict[str, Binding] = {}
+        for name in self._with_models:
+            self._bindings |= engine.leases(catalogue[steps[name].tool])
 
     def expected(self, tool: str) -> float:
         """Return how many seconds a call of a tool will probably take."""
@@ -36,13 +40,20 @@ class Foresight:
         estimate = self._engine.estimates.predict(name, self._size)
         return estimate.seconds if estimate else _UNKNOWN_SECONDS
 
-    def next_uses(self, now: str, begun: Collection[str]) -> dict[str, float] | None:
+    @property
+    def uses_models(self) -> bool:
+        """Whether any step needs a model."""
+        return bool(self._with_models)
+
+    def binding(self, lease: str) -> Binding:
+        """Return what a lease that steps of this run need stands for."""
+        return self._bindings[lease]
+
+    def next_uses(self, now: str, begun: Collection[str]) -> dict[str, float]:
         """Return, for each model that steps after `now` need, the seconds until the first of them.
 
-        `begun` are the steps that run or have ended. None: this run uses no models.
+        `begun` are the steps that run or have ended.
         """
-        if not self._with_models:
-            return None
         uses: dict[str, float] = {}
         for name in self._with_models.difference(begun):
             # Another step starts when there is as much less left to do than now.

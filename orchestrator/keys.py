@@ -19,7 +19,9 @@ from ..tools.tool import Tool
 Digests = str | Sequence[str] | None
 """Content of one port: a digest, one per item of a list, or None for a port that is not connected."""
 
-_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=repr)
+_encoder = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False, default=repr
+)
 
 
 def step_key(

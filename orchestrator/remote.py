@@ -147,7 +147,7 @@ class RemoteLane:
         """Make calls of one tool; whatever goes wrong, here or there, becomes an outcome that names it."""
         try:
             hook(0, 0)
-            return self._attempt(calls, source, hook)
+            return self._attempt(calls, hook)
         except Cancelled as error:
             return [error] * len(calls)
         except (ToolError, UsageError) as error:
@@ -155,16 +155,16 @@ class RemoteLane:
         except Exception as error:  # Ray has many errors of its own; none of them may end a lane
             return [Failure(f"tool {calls[0].tool.id!r} broke on its worker: {error}")] * len(calls)
 
-    def _attempt(self, calls: Sequence[Call], source: Source, hook: Hook) -> list[Outcome]:
+    def _attempt(self, calls: Sequence[Call], hook: Hook) -> list[Outcome]:
         from ray.exceptions import ObjectLostError, OwnerDiedError, RayActorError
 
-        parcels = [_parcel(call, source) for call in calls]
+        parcels = [_parcel(call) for call in calls]
         digests = {digest for parcel in parcels for digest in digests_of(parcel)}
         reason = ""
         for _ in range(1 + RETRIES):
             slot = self.workers.take(digests, hook)
             try:
-                return self._on(slot, parcels, calls, source, hook)
+                return self._on(slot, parcels, calls, hook)
             except (RayActorError, ObjectLostError, OwnerDiedError) as error:
                 reason = str(error).strip().splitlines()[0]
                 self.listener("worker lost", {"worker": slot.number, "reason": reason})
@@ -174,12 +174,10 @@ class RemoteLane:
         message = f"tool {calls[0].tool.id!r} lost its worker {1 + RETRIES} times ({reason}); see Ray's logs, and "
         return [Failure(f"{message}whether the machine has the memory that it needs")] * len(calls)
 
-    def _on(
-        self, slot: _Slot, parcels: Sequence[Parcel], calls: Sequence[Call], source: Source, hook: Hook
-    ) -> list[Outcome]:
+    def _on(self, slot: _Slot, parcels: Sequence[Parcel], calls: Sequence[Call], hook: Hook) -> list[Outcome]:
         """Make the calls on one worker, sending the values that it turns out not to have."""
         digests = [digest for parcel in parcels for digest in digests_of(parcel)]
-        find = _finder(calls, source)
+        find = _finder(calls)
         unknown = set(digests) - slot.known
         while True:
             reply = self._wait(slot, parcels, self.workers.refs(unknown, find), hook)
@@ -283,7 +281,7 @@ def _connect(on: str) -> tuple[Any, bool]:
         return ray, False
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if address is None and "RAY_ADDRESS" not in os.environ:
-        ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+        ray.init("local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
         return ray, True
     if address not in (None, "auto"):
         _reach(on, str(address))
@@ -311,23 +309,23 @@ def _reach(on: str, address: str) -> None:
         ) from None
 
 
-def _parcel(call: Call, source: Source) -> Parcel:
+def _parcel(call: Call) -> Parcel:
     wires = {}
     for port, wire in call.wires.items():
-        digests = wire.digests(source)
+        digests = wire.digests(call.source)
         wires[port] = ([digests] if isinstance(digests, str) else list(digests or ()), wire.many)
     return Parcel(key=call.key, tool=call.tool.id, version=call.tool.version, wires=wires, params=dict(call.params))
 
 
-def _finder(calls: Sequence[Call], source: Source) -> Callable[[str], Value]:
+def _finder(calls: Sequence[Call]) -> Callable[[str], Value]:
     """Return what finds the value of a digest among the inputs of some calls."""
 
     def find(digest: str) -> Value:
-        for wire in (wire for call in calls for wire in call.wires.values()):
-            digests = wire.digests(source)
+        for call, wire in ((call, wire) for call in calls for wire in call.wires.values()):
+            digests = wire.digests(call.source)
             flat = [digests] if isinstance(digests, str) else list(digests or ())
             if digest in flat:
-                values = wire.value(source)
+                values = wire.value(call.source)
                 return values[flat.index(digest)] if isinstance(values, list) else values
         raise KeyError(digest)
 

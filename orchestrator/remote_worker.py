@@ -107,14 +107,14 @@ class Worker:
 
         lane = Lane(self._profile, self._pool, lambda kind, facts: reply.models.append((kind, facts)), note)
         try:
-            calls = [self._call(parcel) for parcel in parcels]
+            calls = [self._call(parcel, inputs) for parcel in parcels]
         except UsageError as error:
             reply.outcomes = [{"failure": str(error), "trace": ""}] * len(parcels)
             return reply
         reply.outcomes = [self._pack(outcome) for outcome in lane.attempt(calls, inputs, hook)]
         return reply
 
-    def _call(self, parcel: Parcel) -> Call:
+    def _call(self, parcel: Parcel, inputs: Inputs) -> Call:
         tool = self._catalogue.get(parcel["tool"])
         if tool is None or tool.version != parcel["version"]:
             has = "does not have it" if tool is None else f"has version {tool.version}"
@@ -123,7 +123,7 @@ class Worker:
                 "install the same Diptych and the same tool packages on every machine"
             )
         wires = {port: Wire(tuple(digests), many) for port, (digests, many) in parcel["wires"].items()}
-        return Call(parcel["key"], tool, wires, parcel["params"])
+        return Call(parcel["key"], tool, wires, parcel["params"], inputs)
 
     def _pack(self, outcome: Outcome) -> dict[str, Any]:
         if isinstance(outcome, Failure):

@@ -13,7 +13,7 @@ from .eviction import Policy, Resident
 
 _USUAL_GAP = 60.0
 _LONGEST_GAP = 600.0
-"""Seconds between two uses of a model: taken for one that was used once, and most that is believed (a night's pause)."""
+"""Seconds between two uses of a model: what is taken for one that was used once, and the most that is believed."""
 _FRESH = 0.2
 """Weight of the latest gap in the mean."""
 

@@ -66,8 +66,8 @@ class Options:
     policy: Policy = DEFAULT_POLICY
     catalogue: Catalogue | None = None
     """Default: every installed tool."""
-    lanes: int | None = None
-    """CPU lanes of its own; default: those that all runs of this process share."""
+    lanes: int | Lanes | None = None
+    """CPU lanes of its own, or lanes to share with some other runs; default: those that all runs share."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """Plain values for the log: what `resume` needs to know beside the plan and the inputs."""
 
@@ -97,10 +97,18 @@ def _shelf(folder: Path) -> Shelf:
     return Shelf(Store(folder / "store"), Log(folder / "log.db"), Estimates(folder / "estimates.db"))
 
 
-@cache
-def pool(device: str = "cpu") -> ModelPool:
-    """Return the models of this process on a device: they stay loaded between runs."""
-    return ModelPool(device_budget_mb(device))
+def pool(device: str = "cpu", estimates: Estimates | None = None) -> ModelPool:
+    """Return the models of this process on a device: they stay loaded between runs.
+
+    `estimates` is where it remembers what models take; the first that is given stays.
+    """
+    with _opening:
+        if device not in _pools:
+            _pools[device] = ModelPool(device_budget_mb(device), estimates=estimates)
+        return _pools[device]
+
+
+_pools: dict[str, ModelPool] = {}
 
 
 @cache
@@ -112,7 +120,7 @@ def shared_lanes(device: str = "cpu") -> Lanes:
 
 def limits_of(catalogue: Catalogue, profile: Profile) -> Limits:
     """Return what a plan has to fit on this machine."""
-    return Limits(catalogue, profile, int(pool().budget_mb) if profile.device == "cpu" else None)
+    return Limits(catalogue, profile, int(device_budget_mb("cpu")) if profile.device == "cpu" else None)
 
 
 class Work:
@@ -185,10 +193,11 @@ class Work:
         log.flush()
         options, device = self._options, self._profile.device
         store = kept.store if options.use_store else None
+        models = pool(device, kept.estimates)
         # After a death one step at a time, so that the next one, should it come, names its cause.
         own = 1 if left and left.suspects else options.lanes
-        lanes = Lanes(pool(device), own) if own else shared_lanes(device)
-        engine = Engine(self._catalogue, self._profile, pool(device), log, kept.estimates, lanes, store)
+        lanes = Lanes(models, own) if isinstance(own, int) else own or shared_lanes(device)
+        engine = Engine(self._catalogue, self._profile, models, log, kept.estimates, lanes, store)
         inputs = {name: self._inputs[name] for name in plan.inputs if name in self._inputs}
         return engine.run(
             plan,

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,13 @@ from diptych.orchestrator.engine import Engine, StepRecord
 from diptych.orchestrator.lane import Failure
 from diptych.orchestrator.lanes import Lanes
 from diptych.orchestrator.pool import ModelPool
-from diptych.orchestrator.remote import RETRIES, RemoteLane, Workers, address_of, executors
+from diptych.orchestrator.remote import RETRIES, Workers, address_of, executors
 from diptych.orchestrator.work import shelf
 from diptych.planners.plan import Plan
 from diptych.tools.catalogue import Catalogue
 from diptych.tools.errors import Cancelled, ToolError, UsageError
 from diptych.tools.profiles import Profile, load_profile
-from diptych.tools.progress import tick
+from diptych.tools.progress import Hook, tick
 from diptych.tools.tool import tool
 from diptych.tools.values import Image, Number
 
@@ -85,6 +85,7 @@ def workers() -> Iterator[Workers]:
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     ray.init(
+        "local",
         num_cpus=2,
         include_dashboard=False,
         object_store_memory=80 << 20,
@@ -112,33 +113,40 @@ def run(document: Plan, home: Path, workers: Workers | None = None, value: Image
     return engine.run(document, {"photo": value or picture()}, run=kept.log.start("").run)
 
 
-def held(value: Image) -> Any:
-    """Return a source in which every name leads to one picture."""
+@dataclass(frozen=True)
+class One:
+    """A source in which every name leads to one picture."""
 
-    class Source:
-        def held(self, name: str) -> Held:
-            return Held.of(value)
+    picture: Image
 
-        def value(self, name: str) -> Image:
-            return value
+    def held(self, name: str) -> Held:
+        return Held.of(self.picture)
 
-    return Source()
-
-
-def call(id: str, key: str = "k", **params: Any) -> Call:
-    return Call(key, CATALOGUE[id], {"image": Wire(("photo",), False)}, params)
+    def value(self, name: str) -> Image:
+        return self.picture
 
 
-def lane(workers: Workers, told: list[str] | None = None) -> RemoteLane:
+class Lost(One):
+    """A source that knows the digest of a picture, but has it no more."""
+
+    def value(self, name: str) -> Image:
+        raise ToolError("the kept result was lost")
+
+
+def call(id: str, source: One | None = None, key: str = "k", **params: Any) -> Call:
+    """Return a call of a tool over one picture."""
+    return Call(key, CATALOGUE[id], {"image": Wire(("photo",), False)}, params, source or One(picture()))
+
+
+def attempt(workers: Workers, *calls: Call, hook: Hook | None = None, told: list[str] | None = None) -> list[Any]:
+    """Make calls on workers; `told` gets what the listener hears."""
+
     def listener(kind: str, facts: dict[str, object]) -> None:
         if told is not None:
             told.append(kind)
 
-    return workers.executor(None, listener, lambda cost: None)
-
-
-def quiet(done: int, total: int) -> None:
-    pass
+    lane = workers.executor(None, listener, lambda cost: None)
+    return list(lane.attempt(calls, calls[0].source, hook or (lambda done, total: None)))
 
 
 def numbers(outcomes: Sequence[Any]) -> list[float]:
@@ -155,8 +163,8 @@ def test_a_run_on_workers_gives_the_digests_of_a_local_run(workers: Workers, tmp
 
 
 def test_work_is_done_elsewhere_and_a_batch_in_one_place(workers: Workers) -> None:
-    calls = [call("process", str(turn), turn=turn) for turn in range(3)]
-    found = numbers(lane(workers).attempt(calls, held(picture()), quiet))
+    calls = [call("process", key=str(turn), turn=turn) for turn in range(3)]
+    found = numbers(attempt(workers, *calls))
     assert len(set(found)) == 1 and found[0] != os.getpid()
 
 
@@ -169,7 +177,7 @@ def test_a_value_is_put_once_and_stays_with_its_worker(workers: Workers, monkeyp
         return put(data)
 
     monkeypatch.setattr(workers._ray, "put", counted)
-    found = {numbers(lane(workers).attempt([call("process", str(n), turn=n)], held(value), quiet))[0] for n in range(4)}
+    found = {numbers(attempt(workers, call("process", One(value), str(n), turn=n)))[0] for n in range(4)}
     assert len(puts) == 1 and len(found) == 1, "the worker that has the value makes all the calls"
 
 
@@ -177,12 +185,12 @@ def test_a_value_that_a_worker_let_go_is_sent_again(workers: Workers) -> None:
     value = picture(32)
     for slot in workers._slots:
         slot.known.add(value.digest)  # it has never seen it
-    assert isinstance(lane(workers).attempt([call("mean")], held(value), quiet)[0], Held)
+    assert isinstance(attempt(workers, call("mean", One(value)))[0], Held)
 
 
 def test_a_killed_worker_costs_only_its_call(workers: Workers, tmp_path: Path) -> None:
     told: list[str] = []
-    outcome = lane(workers, told).attempt([call("die_once", mark=str(tmp_path / "died"))], held(picture()), quiet)[0]
+    outcome = attempt(workers, call("die_once", mark=str(tmp_path / "died")), told=told)[0]
     assert isinstance(outcome, Held) and outcome.digests == (picture().digest,) and told == ["worker lost"]
 
 
@@ -203,10 +211,10 @@ def test_a_run_survives_the_loss_of_all_workers(workers: Workers, tmp_path: Path
 
 def test_a_call_that_kills_every_worker_fails_by_name(workers: Workers) -> None:
     told: list[str] = []
-    outcome = lane(workers, told).attempt([call("die")], held(picture()), quiet)[0]
+    outcome = attempt(workers, call("die"), told=told)[0]
     assert isinstance(outcome, Failure) and "'die' lost its worker 3 times" in outcome.message
     assert told == ["worker lost"] * (1 + RETRIES)
-    assert isinstance(lane(workers).attempt([call("mean")], held(picture()), quiet)[0], Held), "others go on"
+    assert isinstance(attempt(workers, call("mean"))[0], Held), "others go on"
 
 
 def test_progress_comes_back_and_cancel_reaches_the_worker(workers: Workers, tmp_path: Path) -> None:
@@ -217,7 +225,7 @@ def test_progress_comes_back_and_cancel_reaches_the_worker(workers: Workers, tmp
         if done:
             raise Cancelled("enough")
 
-    outcome = lane(workers).attempt([call("stay", mark=str(tmp_path / "alive"))], held(picture()), hook)[0]
+    outcome = attempt(workers, call("stay", mark=str(tmp_path / "alive")), hook=hook)[0]
     assert isinstance(outcome, Cancelled) and 0 < seen[-1][0] < 4000 and seen[-1][1] == 4000
     (tmp_path / "alive").unlink()
     time.sleep(0.1)
@@ -234,31 +242,24 @@ def test_progress_comes_back_and_cancel_reaches_the_worker(workers: Workers, tmp
     ],
 )
 def test_what_a_tool_does_wrong_is_told_as_it_is_here(workers: Workers, id: str, complaint: str) -> None:
-    outcome = lane(workers).attempt([call(id)], held(picture()), quiet)[0]
+    outcome = attempt(workers, call(id))[0]
     assert isinstance(outcome, Failure) and complaint in outcome.message
 
 
 def test_an_input_that_cannot_be_had_fails_the_call(workers: Workers) -> None:
-    class Lost:
-        def held(self, name: str) -> Held:
-            return Held.of(picture(99))
-
-        def value(self, name: str) -> Image:
-            raise ToolError("the kept result was lost")
-
-    outcome = lane(workers).attempt([call("mean")], Lost(), quiet)[0]
+    outcome = attempt(workers, call("mean", Lost(picture(99))))[0]
     assert isinstance(outcome, Failure) and "was lost" in outcome.message
 
 
 def test_another_version_of_a_tool_is_refused(workers: Workers) -> None:
-    newer = Call("k", replace(CATALOGUE["process"], version=7), {}, {})
-    outcome = lane(workers).attempt([newer], held(picture()), quiet)[0]
+    newer = replace(call("process"), tool=replace(CATALOGUE["process"], version=7))
+    outcome = attempt(workers, newer)[0]
     assert isinstance(outcome, Failure) and "version 7: the worker has version 1" in outcome.message
 
 
 def test_a_big_picture_makes_the_way_there_and_back(workers: Workers) -> None:
     value = Image(np.random.default_rng(0).integers(0, 255, (2000, 3000, 3), np.uint8))
-    outcome = lane(workers).attempt([call("lighten", amount=0)], held(value), quiet)[0]
+    outcome = attempt(workers, call("lighten", One(value), amount=0))[0]
     assert isinstance(outcome, Held) and outcome.digests == (value.digest,)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 _NAMES = {"|u1": "U8", "|b1": "BOOL", "<i4": "I32", "<i8": "I64", "<f4": "F32", "<f8": "F64"}
 _DTYPES = {name: np.dtype(dtype) for dtype, name in _NAMES.items()}
 _MOST_HEADER = 100_000_000
-_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
 
 def dumps(facts: Mapping[str, Any]) -> str:
