@@ -28,7 +28,7 @@ def pause(number: Number, other: Number | None = None, *, seconds: float = 0.0) 
     return Number(number.number + seconds + (other.number if other else 0.0))
 
 
-SLEEPERS = Catalogue([pause.tool])  # type: ignore[attr-defined]
+SLEEPERS = Catalogue([pause.tool])
 DIAMOND = (
     ("top", "start", None, 0.2),
     ("long", "top", None, 0.6),

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,6 +127,14 @@ class Blobs:
         stored = Stored(tuple(str(digests).split()), bool(many))
         return stored if blob is not None or self._all_there(stored.digests) else None
 
+    def keys(self) -> set[str]:
+        """Return every key, whether or not all of its result is still there."""
+        return {str(key) for (key,) in self._database.rows("SELECT key FROM results")}
+
+    def changed_by_others(self) -> bool:
+        """Say whether another process has written since this was asked last."""
+        return self._database.changed_by_others()
+
     def _all_there(self, digests: tuple[str, ...]) -> bool:
         query = f"SELECT count(*) FROM blobs WHERE digest IN ({_LISTED})"
         return self._database.rows(query, json.dumps(digests))[0][0] == len(set(digests))
@@ -207,22 +215,25 @@ class Blobs:
         new = {blob.digest: blob for blob in blobs if blob.digest not in known}
         rows.executemany(
             "INSERT INTO blobs (digest, bytes, used, data) VALUES (?, ?, ?, ?)",
-            [(blob.digest, blob.size, turns[blob.digest], blob.data) for blob in new.values()],
+            ((blob.digest, blob.size, turns[blob.digest], blob.data) for blob in new.values()),
         )
-        uses = [(turn, digest) for digest, turn in turns.items() if digest not in new]
+        uses = ((turn, digest) for digest, turn in turns.items() if digest not in new)
         rows.executemany("UPDATE blobs SET used = ? WHERE digest = ?", uses)
         return sum(blob.size for blob in new.values())
 
     @staticmethod
     def _insert_results(rows: sqlite3.Connection, batch: Batch, turns: dict[str, int]) -> int:
         """Add or replace the results, note the uses of the others, and return how many were added."""
-        lines = [(" ".join(kept.digests), kept.many, turns[key], key) for key, kept in batch.results.items()]
+
+        def lines() -> Iterator[tuple[str, bool, int, str]]:
+            return ((" ".join(kept.digests), kept.many, turns[key], key) for key, kept in batch.results.items())
+
         added = rows.executemany(
-            "INSERT INTO results (digests, many, used, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", lines
+            "INSERT INTO results (digests, many, used, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", lines()
         ).rowcount
-        if added < len(lines):
-            rows.executemany("UPDATE results SET digests = ?, many = ?, used = ? WHERE key = ?", lines)
-        uses = [(turn, key) for key, turn in turns.items() if key not in batch.results]
+        if added < len(batch.results):
+            rows.executemany("UPDATE results SET digests = ?, many = ?, used = ? WHERE key = ?", lines())
+        uses = ((turn, key) for key, turn in turns.items() if key not in batch.results)
         rows.executemany("UPDATE results SET used = ? WHERE key = ?", uses)
         return max(added, 0)
 

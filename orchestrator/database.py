@@ -36,6 +36,7 @@ class Database:
         self.path = path
         self._process = os.getpid()
         self._lock = threading.RLock()
+        self._seen = 0
         self._reading = threading.Lock()
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,6 +105,13 @@ class Database:
                 return self._reader.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise self._error(error) from None
+
+    def changed_by_others(self) -> bool:
+        """Say whether another connection than this one's has written since this was asked last."""
+        with self._lock, self._explained():
+            version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            changed, self._seen = version != self._seen, version
+        return bool(changed)
 
     def close(self) -> None:
         """Close the connections; closing twice is harmless."""

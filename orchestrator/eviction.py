@@ -71,11 +71,12 @@ def next_use(idle: Sequence[Resident], missing_mb: float) -> list[Resident]:
     # choosing whole sets instead of one model after the other, cost least of what benchmarks/eviction.py compares.
     order = sorted(idle, key=lambda resident: (_worth(resident) / max(resident.memory_mb, 1.0), resident.last_use))
     few = order[:_MOST_IN_SETS]
-    sets = [chosen for count in range(1, len(few) + 1) for chosen in combinations(few, count)]
+    sets: list[tuple[Resident, ...]] = [c for count in range(1, len(few) + 1) for c in combinations(few, count)]
     enough = [chosen for chosen in sets if sum(resident.memory_mb for resident in chosen) >= missing_mb]
     if not enough:
         return _until_enough(order, missing_mb)
-    return list(min(enough, key=lambda chosen: (sum(map(_worth, chosen)), len(chosen), _age(chosen))))
+    least = min(enough, key=_loss)
+    return list(least)
 
 
 def _worth(resident: Resident) -> float:
@@ -83,8 +84,9 @@ def _worth(resident: Resident) -> float:
     return resident.reload_seconds / max(resident.next_use, _SOONEST)
 
 
-def _age(residents: Sequence[Resident]) -> int:
-    return sum(resident.last_use for resident in residents)
+def _loss(residents: tuple[Resident, ...]) -> tuple[float, int, int]:
+    """Return what orders sets: what they are worth, then how many they are, then how lately they were used."""
+    return sum(map(_worth, residents)), len(residents), sum(resident.last_use for resident in residents)
 
 
 def _until_enough(order: Sequence[Resident], missing_mb: float) -> list[Resident]:

@@ -77,6 +77,8 @@ class Execution:
         """Run to the end and return the records in the order of the plan; `on_event` is called on this thread."""
         with self.control.interruptible(), self._teller.keeper:
             try:
+                if self._engine.store is not None:
+                    self._engine.store.look_again()
                 self._begin_run()
                 while not self._over.wait(_POLL_SECONDS):
                     self._teller.pass_on(on_event)

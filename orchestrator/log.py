@@ -165,9 +165,11 @@ class Log:
         self._database.close()
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+
+
 def _row(event: Event) -> tuple[Any, ...]:
-    facts = json.dumps(event.facts, ensure_ascii=False, separators=(",", ":"), default=str)
-    return event.run, event.sequence, event.at, event.kind, event.step, facts
+    return event.run, event.sequence, event.at, event.kind, event.step, _encoder.encode(event.facts)
 
 
 def _event(row: tuple[Any, ...]) -> Event:

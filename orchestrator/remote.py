@@ -320,8 +320,10 @@ def _parcel(call: Call) -> Parcel:
 def _finder(calls: Sequence[Call]) -> Callable[[str], Value]:
     """Return what finds the value of a digest among the inputs of some calls."""
 
+    wires = [(call, wire) for call in calls for wire in call.wires.values()]
+
     def find(digest: str) -> Value:
-        for call, wire in ((call, wire) for call in calls for wire in call.wires.values()):
+        for call, wire in wires:
             digests = wire.digests(call.source)
             flat = [digests] if isinstance(digests, str) else list(digests or ())
             if digest in flat:

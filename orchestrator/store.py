@@ -30,6 +30,8 @@ MOST_PENDING_RESULTS = 1000
 MOST_PENDING_BYTES = 64 << 20
 """A `put` that finds more than this waiting flushes by itself."""
 _MOST_KNOWN = 100_000
+_MANY_MISSES = 64
+"""After so many, all keys are read at once: a long run of new steps then asks the disk no more."""
 _MOST_UNNOTED_USES = 2000
 _VALUE_BYTES = 1024
 """What a value takes in memory beside its arrays, about."""
@@ -54,6 +56,9 @@ class Store:
         """Guards everything below; nothing that waits for the disk happens under it."""
         self._recent = _Recent(memory_bytes)
         self._known: dict[str, Stored] = {}
+        self._keys: set[str] | None = None
+        """Every key on the disk, once that was worth reading."""
+        self._misses = 0
         self._losses = 0
         """How often something was found to be gone: an answer from the disk may be older than that."""
         self._gone: set[str] = set()
@@ -70,8 +75,11 @@ class Store:
             if stored is not None:
                 self._pending.touch(key, stored.digests)
                 return stored
+            if self._keys is not None and key not in self._keys:
+                return None
         stored = self._blobs.find(key)
         if stored is None:
+            self._miss()
             return None
         with self._lock:
             if not self._gone.isdisjoint(stored.digests):
@@ -80,6 +88,12 @@ class Store:
                 self._know(key, stored)
             self._pending.touch(key, stored.digests)
         return stored
+
+    def look_again(self) -> None:
+        """Notice what other processes have kept meanwhile; `find` may not see it before. Cheap: once per run."""
+        if self._keys is not None and self._blobs.changed_by_others():
+            with self._lock:
+                self._keys, self._misses = None, 0
 
     def value(self, digest: str) -> Value | None:
         """Return the value of that content, or None when it is not here or damaged; a damaged blob is dropped."""
@@ -129,6 +143,8 @@ class Store:
             if self._gone:
                 self._gone.difference_update(stored.digests)
             self._know(key, stored)
+            if self._keys is not None:
+                self._keys.add(key)
             full = len(pending.results) >= MOST_PENDING_RESULTS or pending.nbytes > MOST_PENDING_BYTES
         if full:
             self.flush()
@@ -205,6 +221,15 @@ class Store:
         self._losses += 1
 
     # Not under the lock
+
+    def _miss(self) -> None:
+        """Count a key that is nowhere; when there have been many, learn all that are somewhere."""
+        self._misses += 1
+        if self._misses < _MANY_MISSES or self._keys is not None:
+            return
+        keys = self._blobs.keys()
+        with self._lock:
+            self._keys = keys.union(self._known)
 
     def _drop(self, digest: str) -> None:
         with self._lock:

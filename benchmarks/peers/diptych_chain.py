@@ -11,6 +11,7 @@ from served import serve  # the folder of this script is on the path
 from diptych.orchestrator import Result, run_plan
 from diptych.orchestrator.engine import Engine
 from diptych.orchestrator.estimates import Estimates
+from diptych.orchestrator.lanes import Lanes
 from diptych.orchestrator.log import Log
 from diptych.orchestrator.pool import ModelPool
 from diptych.orchestrator.store import Store
@@ -31,7 +32,7 @@ def plus_one(number: Number) -> Number:
     return Number(number.number + 1)
 
 
-CATALOGUE = Catalogue([plus_one.tool])  # type: ignore[attr-defined]
+CATALOGUE = Catalogue([plus_one.tool])
 START = Number(0)
 
 
@@ -68,7 +69,8 @@ def bare(length: int, folder: Path) -> dict[str, float]:
     seconds = {}
     for name in ("cold", "cached"):
         log, estimates, store = Log(folder / "log.db"), Estimates(folder / "estimates.db"), Store(folder / "store")
-        engine = Engine(CATALOGUE, profile, ModelPool(), log, estimates, store, LANES)
+        pool = ModelPool()
+        engine = Engine(CATALOGUE, profile, pool, log, estimates, Lanes(pool, LANES), store)
         run = log.start("").run
 
         def once(engine: Engine = engine, run: str = run) -> None:

@@ -6,10 +6,9 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from diptych.orchestrator import run_plan
-from diptych.orchestrator.log import Log
+from diptych.orchestrator.log import Event, Log
 from diptych.orchestrator.store import Store
 from diptych.planners.plan import Plan
 from diptych.tools.values import decode
@@ -95,6 +94,22 @@ class Witness:
         finally:
             log.close()
 
+    def runs(self) -> int:
+        """Return how many runs were accepted."""
+        return len(self._events())
+
+    def resumed(self) -> Counter[str]:
+        """Return run → how often it was resumed, for those that were."""
+        return Counter(event.run for events in self._events() for event in events if event.kind == "run resumed")
+
+    def _events(self) -> list[list[Event]]:
+        """Return the events of every run."""
+        log = Log(self.home / "log.db")
+        try:
+            return [log.replay(run.id) for run in log.runs()]
+        finally:
+            log.close()
+
     def _judge_runs(self, expected: dict[str, Digests]) -> list[str]:
         faults: list[str] = []
         store = Store(self.home / "store")
@@ -123,11 +138,11 @@ class Witness:
         return faults
 
 
-def _told(events: list[Any]) -> tuple[Digests, str]:
+def _told(events: list[Event]) -> tuple[Digests, str]:
     ends = [event for event in events if event.kind in ("step finished", "step passed through")]
     reasons = [f"{e.step}: {e.facts.get('reason')}" for e in events if e.kind == "step failed"]
     reasons += [str(e.facts["reason"]) for e in events if e.kind == "run finished" and "reason" in e.facts]
-    return {event.step: tuple(event.facts["digests"]) for event in ends}, "; ".join(reasons)
+    return {str(event.step): tuple(event.facts["digests"]) for event in ends}, "; ".join(reasons)
 
 
 def _integrity(path: Path) -> list[str]:

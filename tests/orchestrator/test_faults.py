@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ def test_a_killed_process_loses_nothing_that_was_finished(
     witness.look()
     assert nursery.resume(tmp_path) == 0
     assert witness.judge(expected[seed]) == []
+
+
+def test_a_run_that_died_before_its_first_step_keeps_its_plan_and_its_inputs(
+    nursery: Nursery, expected: dict[int, dict[str, Digests]], tmp_path: Path
+) -> None:
+    witness = Witness(tmp_path)
+    assert nursery.start(tmp_path, 2, Kill("event", 1)) == -9
+    assert witness.unfinished() >= 1
+    assert nursery.resume(tmp_path) == 0
+    assert witness.judge(expected[2]) == []
 
 
 def test_a_kill_while_resuming_is_survived_too(
@@ -90,3 +101,30 @@ def test_a_dead_process_that_nobody_has_waited_for_counts_as_dead(nursery: Nurse
     assert nursery.resume(tmp_path) == 0
     ended = Witness(tmp_path).ended()
     assert ended and {status for status, _, _ in ended.values()} == {"done"}
+
+
+def test_two_processes_share_a_home_from_its_first_moment(
+    nursery: Nursery, expected: dict[int, dict[str, Digests]], tmp_path: Path
+) -> None:
+    with Nursery() as other, ThreadPoolExecutor(2) as both:
+        homes = [tmp_path / str(number) for number in range(3)]
+        for home in homes:
+            home.mkdir()
+            codes = list(both.map(lambda place, home=home: place.start(home, 1), [nursery, other]))
+            assert codes == [0, 0]
+    for home in homes:
+        witness = Witness(home)
+        assert witness.judge(expected[1]) == []
+        assert witness.runs() == 2 * len(expected[1])
+
+
+def test_two_processes_that_resume_at_once_share_the_runs(
+    nursery: Nursery, expected: dict[int, dict[str, Digests]], tmp_path: Path
+) -> None:
+    assert nursery.start(tmp_path, 1, Kill("tool", 5)) == -9
+    witness = Witness(tmp_path)
+    witness.look()
+    with Nursery() as other, ThreadPoolExecutor(2) as both:
+        assert list(both.map(lambda place: place.resume(tmp_path), [nursery, other])) == [0, 0]
+    assert witness.judge(expected[1]) == []
+    assert set(witness.resumed().values()) == {1}

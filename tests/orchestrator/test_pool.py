@@ -13,6 +13,7 @@ import pytest
 
 from diptych.orchestrator.estimates import Estimates, Measure
 from diptych.orchestrator.eviction import Policy, Resident, least_recently_used, next_use
+from diptych.orchestrator.memory import SystemMemory
 from diptych.orchestrator.pool import ModelPool, lease_name
 from diptych.orchestrator.turns import Ahead, next_uses
 from diptych.tools.model import Model
@@ -464,6 +465,18 @@ def test_everything_at_once_keeps_its_promises() -> None:
             pass
     assert sum(resident.memory_mb for resident in pool.loaded if resident.on_device) <= 300
     assert sum(resident.memory_mb for resident in pool.loaded if not resident.on_device) <= 200
+
+
+def test_the_memory_of_this_process() -> None:
+    memory = SystemMemory()
+    before = memory.used_mb("cpu")
+    with memory.measured("cpu") as cost:
+        block = bytearray(200 << 20)
+        block[:: 1 << 12] = b"x" * len(block[:: 1 << 12])
+    assert memory.used_mb("cpu") > before + 150 and cost.memory_mb > 150
+    del block
+    memory.free_caches("cpu")
+    assert memory.used_mb("cpu") < before + 150
 
 
 # Looking ahead

@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("ray")
 
+from diptych.orchestrator import map_plan
 from diptych.orchestrator.calls import Call, Held, Wire
 from diptych.orchestrator.engine import Engine, StepRecord
 from diptych.orchestrator.lane import Failure
@@ -25,12 +26,13 @@ from diptych.orchestrator.work import shelf
 from diptych.planners.plan import Plan
 from diptych.tools.catalogue import Catalogue
 from diptych.tools.errors import Cancelled, ToolError, UsageError
+from diptych.tools.images import save_image
 from diptych.tools.profiles import Profile, load_profile
 from diptych.tools.progress import Hook, tick
 from diptych.tools.tool import tool
 from diptych.tools.values import Image, Number
 
-from .small_tools import FUNCTIONS, picture, plan
+from .small_tools import CALLS, FUNCTIONS, picture, plan
 
 EMBEDDED = load_profile("embedded")
 ROOT = Path(__file__).parents[2]
@@ -207,6 +209,21 @@ def test_a_run_survives_the_loss_of_all_workers(workers: Workers, tmp_path: Path
     remote = run(document, tmp_path / "there", workers, picture(55))
     killer.join()
     assert [r.digests for r in remote] == [r.digests for r in run(document, tmp_path / "here", None, picture(55))]
+
+
+def test_a_map_runs_on_workers(workers: Workers, tmp_path: Path) -> None:
+    photos, document = tmp_path / "photos", plan(["a lighten image=$photo", "b threshold image=$a"], "b")
+    photos.mkdir()
+    for number in range(6):
+        save_image(picture(number), photos / f"{number}.png")
+    CALLS.clear()
+    options: dict[str, Any] = {"catalogue": CATALOGUE, "metadata": False}
+    summary = map_plan(document, photos, tmp_path / "out", workers=workers, home=tmp_path / "home", **options)
+    assert (summary.done, summary.failed, sum(CALLS.values())) == (6, 0, 0), summary.problems
+    map_plan(document, photos, tmp_path / "local", home=tmp_path / "other", **options)
+    for path in (tmp_path / "out").glob("*.png"):
+        assert path.read_bytes() == (tmp_path / "local" / path.name).read_bytes()
+    assert sum(CALLS.values()) == 12
 
 
 def test_a_call_that_kills_every_worker_fails_by_name(workers: Workers) -> None:

@@ -388,3 +388,20 @@ def test_many_threads_share_a_store(tmp_path: Path) -> None:
         thread.join()
     store.close()
     assert not errors
+
+
+def test_after_many_misses_what_others_keep_is_still_found(tmp_path: Path) -> None:
+    here, other = Store(tmp_path / "store"), Store(tmp_path / "store")
+    other.put("before", Text("1"))
+    other.flush()
+    for number in range(100):
+        assert here.find(f"nothing {number}") is None
+    assert here.get("before") == Text("1")
+    here.put("own", Text("2"))
+    assert here.get("own") == Text("2")
+    other.put("after", Text("3"))
+    other.flush()
+    here.look_again()
+    assert here.get("after") == Text("3")
+    for store in (here, other):
+        store.close()

@@ -1,0 +1,70 @@
+"""Writes the figures of `benchmarks/results` into the README: `python benchmarks/readme.py`.
+
+Each table stands between `<!-- figures: NAME -->` and `<!-- end -->`; what is between them is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def planner(found: dict[str, Any]) -> list[str]:
+    """The embedded planner beside the same model without its adapter."""
+    with_adapter, without = found["adapter"], found["zero_shot"]
+    rows = [
+        ("examples", "examples", "{:.0f}"),
+        ("valid plan", "valid", "{:.1%}"),
+        ("exactly right plan", "exact", "{:.1%}"),
+        ("F1 of the tools", "node_f1", "{:.3f}"),
+        ("median seconds a plan, warm", "median_seconds", "{:.2f}"),
+    ]
+    return [
+        "| on two CPU cores, held-out split | with the adapter | same model, whole catalogue in the prompt |",
+        "|---|---|---|",
+        *(f"| {name} | {form.format(with_adapter[key])} | {form.format(without[key])} |" for name, key, form in rows),
+    ]
+
+
+def goals(found: dict[str, Any]) -> list[str]:
+    """One row per goal, met or not."""
+    words = {True: "met", False: "**not met**"}
+    rows = [(row["name"], _figure(row["value"]), _figure(row["goal"]), words[row["met"]]) for row in found["goals"]]
+    return ["| | measured | goal | |", "|---|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {"planner": planner}
+"""Tables that are more than a list of goals."""
+
+
+def filled(text: str) -> str:
+    """Return the README with every table made anew from its results."""
+
+    def table(match: re.Match[str]) -> str:
+        name = match[1]
+        found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        lines = "\n".join(TABLES.get(name, goals)(found))
+        return f"<!-- figures: {name} -->\n{lines}\n<!-- end -->"
+
+    return re.sub(r"<!-- figures: (\w+) -->\n.*?<!-- end -->", table, text, flags=re.DOTALL)
+
+
+def main() -> None:
+    path = ROOT / "README.md"
+    path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
