@@ -68,7 +68,7 @@ class Process:
     """A contestant that waits for requests."""
 
     def __init__(self, contestant: Contestant) -> None:
-        self._mode = contestant.mode
+        self._mode, self._script = contestant.mode, contestant.script
         self._process = subprocess.Popen(
             [contestant.python, str(PEERS / contestant.script)],
             stdin=subprocess.PIPE,
@@ -97,7 +97,7 @@ class Process:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         if not line:
-            raise SystemExit(f"{self._process.args} ended without an answer")
+            raise SystemExit(f"{self._script} ({self._mode}) ended without an answer")
         return {name: seconds / steps * 1e6 for name, seconds in json.loads(line).items()}
 
 
@@ -193,9 +193,10 @@ def main() -> None:
     shape, lanes, photo = diamond(), four_lanes(), cone()
     figures = race(CONTESTANTS)
     goals = [*chain_goals(figures), *graph_goals(shape, lanes, photo)]
+    rows = table(figures)
     result = {
         "machine": about,
-        "microseconds_per_step": table(figures),
+        "microseconds_per_step": rows,
         "diamond": shape,
         "four_lanes_seconds": lanes,
         "changed_parameter": photo,
@@ -204,7 +205,7 @@ def main() -> None:
     path = ROOT / "benchmarks" / "results" / "engine.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    for row in result["microseconds_per_step"]:
+    for row in rows:
         print("  ".join(f"{key} {value}" for key, value in row.items() if "median" not in key))
     for goal in goals:
         print(f"{'met   ' if goal['met'] else 'MISSED'}  {goal['name']}: {goal['value']} (goal {goal['goal']})")

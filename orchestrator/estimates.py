@@ -185,19 +185,20 @@ def megapixels(values: Mapping[str, object]) -> float:
 
 
 @contextmanager
-def measured() -> Iterator[Measure]:
+def measured(*, memory: bool = True) -> Iterator[Measure]:
     """Measure the block: seconds, and by how much the memory of the process grew at its highest meanwhile.
 
     Of blocks that overlap, each is charged for all of them: memory is rather over- than underestimated. Where the
     system cannot forget the highest mark so far (only Linux lets it), only a block that raises it is seen to grow.
     """
-    result = Measure(before_mb=_PEAK.begin())
+    result = Measure(before_mb=_PEAK.begin() if memory else 0.0)
     start = time.perf_counter()
     try:
         yield result
     finally:
         result.seconds = time.perf_counter() - start
-        result.memory_mb = max(_PEAK.end() - result.before_mb, 0.0)
+        if memory:
+            result.memory_mb = max(_PEAK.end() - result.before_mb, 0.0)
 
 
 class _Peak:

@@ -152,7 +152,7 @@ class Execution:
             self._foresight.rank[piece.job.step.id],
             measured_name(tool.id, tool.version),
             frozenset(engine.leases(tool)),
-            tool.batch_size if tool.batch else 1,
+            tool.batch_size if tool.batch and (self._policy.batch_generative or not tool.generative) else 1,
             "device" if tool.models and self._lanes.size["device"] else "cpu",
             time.monotonic(),
             piece,
@@ -166,17 +166,20 @@ class Execution:
         if not job.computed:
             job.computed = True
             self.emit("step started", job.step.id, {"tool": job.step.tool})
-        if self._foresight.uses_models:
-            self._look_ahead(job.step.id)
+        if self._foresight.bindings:
+            self._look_ahead(job.step)
 
-    def _look_ahead(self, step: str) -> None:
+    def _look_ahead(self, step: Step) -> None:
         """Tell the pool what comes after a step that begins, and let it bring the next model meanwhile."""
-        uses = self._foresight.next_uses(step, self._state.ended.keys() | self._state.running)
-        self._lanes.foresee(self._run, uses)
-        pool, profile = self._engine.pool, self._engine.profile
-        missing = {lease: wait for lease, wait in uses.items() if wait > 0 and lease not in pool.resident()}
+        engine, bindings = self._engine, self._foresight.bindings
+        steps = self._foresight.ahead(self._state.ended.keys() | self._state.running)
+        now = engine.leases(engine.catalogue[step.tool])
+        uses = self._lanes.foresee(self._run, steps, now, self._foresight.expected(step.tool))
+        pool, profile = engine.pool, engine.profile
+        missing = {lease: wait for lease, wait in uses.items() if wait > 0 and lease in bindings}
+        missing = {lease: wait for lease, wait in missing.items() if lease not in pool.resident()}
         if missing:
-            binding = self._foresight.binding(min(missing, key=missing.__getitem__))
+            binding = bindings[min(missing, key=missing.__getitem__)]
             pool.prefetch(binding, device=profile.device, dtype=profile.dtype, listener=self._teller.of_models)
 
     def about_to_make(self, piece: Piece) -> None:

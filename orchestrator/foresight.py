@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from ..planners.plan import Step
-from ..tools.profiles import Binding
 from .calls import Result
 from .engine import Engine
 from .estimates import megapixels
@@ -29,10 +28,13 @@ class Foresight:
         self.rank = remaining_path(state.graph, {name: costs[step.tool] for name, step in steps.items()})
         """Step → seconds from its start to the end of the run, along the longest way."""
         catalogue = engine.catalogue
-        self._with_models = {name for name, step in steps.items() if catalogue[step.tool].models}
-        self._bindings: dict[str, Binding] = {}
-        for name in self._with_models:
-            self._bindings |= engine.leases(catalogue[steps[name].tool])
+        self._leases = {
+            name: engine.leases(catalogue[step.tool]) for name, step in steps.items() if catalogue[step.tool].models
+        }
+        self._in_order = sorted(self._leases, key=lambda name: -self.rank[name])
+        self._seconds = {name: costs[steps[name].tool] for name in self._leases}
+        self.bindings = {lease: binding for leases in self._leases.values() for lease, binding in leases.items()}
+        """Every model that the run needs, by the name of its lease; empty: none."""
 
     def expected(self, tool: str) -> float:
         """Return how many seconds a call of a tool will probably take."""
@@ -40,24 +42,6 @@ class Foresight:
         estimate = self._engine.estimates.predict(name, self._size)
         return estimate.seconds if estimate else _UNKNOWN_SECONDS
 
-    @property
-    def uses_models(self) -> bool:
-        """Whether any step needs a model."""
-        return bool(self._with_models)
-
-    def binding(self, lease: str) -> Binding:
-        """Return what a lease that steps of this run need stands for."""
-        return self._bindings[lease]
-
-    def next_uses(self, now: str, begun: Collection[str]) -> dict[str, float]:
-        """Return, for each model that steps after `now` need, the seconds until the first of them.
-
-        `begun` are the steps that run or have ended.
-        """
-        uses: dict[str, float] = {}
-        for name in self._with_models.difference(begun):
-            # Another step starts when there is as much less left to do than now.
-            wait = max(self.rank[now] - self.rank[name], 0.0)
-            for lease in self._engine.leases(self._engine.catalogue[self._steps[name].tool]):
-                uses[lease] = min(wait, uses.get(lease, wait))
-        return uses
+    def ahead(self, begun: Collection[str]) -> list[tuple[Collection[str], float]]:
+        """Return (leases, expected seconds) of the steps with models that are not among `begun`, the next one first."""
+        return [(self._leases[name], self._seconds[name]) for name in self._in_order if name not in begun]

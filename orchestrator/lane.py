@@ -10,7 +10,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ..tools.errors import Cancelled, ToolError, UsageError
@@ -20,10 +20,11 @@ from ..tools.progress import Hook, watched
 from ..tools.tool import Tool
 from .calls import Call, Held, Result, Source, check_type
 from .estimates import measured, megapixels
-from .ladder import Ladder
+from .ladder import Ladder, is_out_of_memory
 from .pool import Listener, ModelPool, lease_name
 
 _TRACEBACK_CHARACTERS = 8000
+_QUICK_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Lane:
     pool: ModelPool
     listener: Listener
     ledger: Callable[[Cost], None]
+    quick: set[str] = field(default_factory=set)
+    """Tools that took so little time that looking at their memory would take longer."""
 
     def attempt(self, calls: Sequence[Call], source: Source, hook: Hook) -> list[Outcome]:
         """Make calls of one tool, and turn whatever a tool does wrong into a Failure that names it."""
@@ -100,6 +103,13 @@ class Lane:
         """Make a batch of calls, helped by the ladder; what comes back checks its type when it is asked for."""
         tool = calls[0].tool
         bindings = self._bindings(tool)
+        if not bindings:
+            try:
+                hook(0, 0)
+                return self._make(calls, source, hook, bindings)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
         names = {self._name(binding) for binding in bindings.values()}
 
         def work(batch: Sequence[Call], low_memory: bool) -> list[Callable[[], Result]]:
@@ -125,8 +135,10 @@ class Lane:
         arguments = [call.arguments(source) for call in calls]
         with ExitStack() as stack:
             models = self._lease(bindings, stack)
-            with watched(hook), measured() as cost:
+            with watched(hook), measured(memory=tool.id not in self.quick) as cost:
                 returned = _call(tool, [{**a, **c.params, **models} for a, c in zip(arguments, calls, strict=True)])
+        if cost.seconds < _QUICK_SECONDS:
+            self.quick.add(tool.id)
         name, share = measured_name(tool.id, tool.version), len(calls)
         for given, result in zip(arguments, returned, strict=True):
             size = max(megapixels(given), megapixels({"": result}))

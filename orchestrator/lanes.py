@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from .pool import ModelPool
 from .scheduler import LANES, PATIENCE_SECONDS, LaneKind, Scheduler, Task
+from .turns import Ahead, next_uses
 
 _IDLE_SECONDS = 2.0
 
@@ -42,7 +43,7 @@ class Lanes:
         self.scheduler = Scheduler(patience)
         self.size: dict[LaneKind, int] = {"cpu": cpu, "device": device}
         self._pool = pool
-        self._uses: dict[str, Mapping[str, float]] = {}
+        self._ahead: dict[str, tuple[float, Sequence[tuple[Collection[str], float]]]] = {}
         self._work = {kind: threading.Condition(self.lock) for kind in LANES}
         self._idle = dict.fromkeys(LANES, 0)
         self._busy: frozenset[str] = frozenset()
@@ -65,20 +66,26 @@ class Lanes:
     def leave(self, run: str) -> None:
         """Forget a run. Hold the lock."""
         self.scheduler.leave(run)
-        if self._uses.pop(run, None):
-            self._foretell()
+        if self._ahead.pop(run, None) is not None:
+            self._foretell((), 0.0)
 
-    def foresee(self, run: str, uses: Mapping[str, float]) -> None:
-        """Note when a run will use which models next, in seconds from now. Hold the lock."""
-        self._uses[run] = uses
-        self._foretell()
+    def foresee(
+        self, run: str, steps: Sequence[tuple[Collection[str], float]], now: Collection[str], seconds: float
+    ) -> Mapping[str, float]:
+        """Tell the pool what a run that begins a step will need, and when; hold the lock.
 
-    def _foretell(self) -> None:
-        soonest: dict[str, float] = {}
-        for uses in self._uses.values():
-            for lease, wait in uses.items():
-                soonest[lease] = min(wait, soonest.get(lease, wait))
-        self._pool.expect(soonest)
+        `steps` are (leases, expected seconds) of its steps to come, the next one first, `now` the leases of the step
+        that begins, and `seconds` what it will probably take. Returns lease → seconds until its next use in any run.
+        """
+        self._ahead[run] = (seconds, steps)
+        return self._foretell(now, seconds)
+
+    def _foretell(self, now: Collection[str], wait: float) -> Mapping[str, float]:
+        served = self.scheduler.service
+        runs = [Ahead(served(run) + seconds, steps) for run, (seconds, steps) in self._ahead.items()]
+        uses = {**next_uses(runs, wait), **dict.fromkeys(now, 0.0)}
+        self._pool.expect(uses)
+        return uses
 
     def replace(self, thread: threading.Thread) -> None:
         """Put another lane in the place of one that is stuck; it ends should its call ever return. Hold the lock."""

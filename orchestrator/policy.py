@@ -21,6 +21,9 @@ class Policy:
     """How often a call that failed in a way that may pass (`ToolError.retryable`) is made again."""
     priority: int = 0
     """Runs with a higher number go first."""
+    batch_generative: bool = False
+    """Let generative steps of one model run as one call. Quicker, but then a picture is not, to the last bit, the one
+    that its seed gives alone."""
 
 
 DEFAULT_POLICY = Policy()

@@ -14,8 +14,6 @@ beside `attempt`, here and in `Worker`), and the values in between would come ba
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 import uuid
@@ -27,11 +25,13 @@ from typing import Any
 from ..tools.errors import Cancelled, ToolError, UsageError
 from ..tools.profiles import Profile
 from ..tools.progress import Hook
-from ..tools.values import Value, decode
+from ..tools.values import Value
 from .calls import Call, Held, Source
 from .lane import Cost, Failure, Outcome
 from .pool import Listener
-from .remote_worker import Parcel, Worker, catalogue_called, digests_of, packed_profile
+from .remote_cluster import connect
+from .remote_parcels import Parcel, digests_of, finder, outcome_of, packed_profile, parcel_of
+from .remote_worker import Worker, catalogue_called
 
 RETRIES = 2
 """How often a call whose worker was lost is made again."""
@@ -39,9 +39,12 @@ BEAT_SECONDS = 0.1
 """How often a running call is asked how far it is, and told to stop."""
 GRACE_SECONDS = 30.0
 """How long a call that was told to stop may go on before its worker is ended."""
+START_SECONDS = 180.0
+"""How long an actor may take to come up, where its machine may be gone for good."""
 PUT_BYTES = 256 << 20
 """Bound of the values that are held in Ray's object store for workers to fetch."""
-_REACH_SECONDS = 5.0
+_MOST_KNOWN = 100_000
+"""Digests that are remembered per worker; it keeps far fewer values."""
 _THREADS = 4
 """Of an actor: one makes calls, the others answer meanwhile. (Groups of methods do not work over `ray://`.)"""
 
@@ -56,7 +59,7 @@ class Workers:
 
     def __init__(self, on: str, profile: Profile, catalogue: str | None = None) -> None:
         catalogue_called(catalogue)
-        self._ray, self._own = _connect(on)
+        self._ray, self._own = connect(on)
         self._profile, self._catalogue = profile, catalogue
         self._gpu = profile.device.startswith("cuda")
         self._turn = threading.Condition()
@@ -97,7 +100,7 @@ class Workers:
             while not (idle := [slot for slot in self._slots if not slot.busy]):
                 self._turn.wait(BEAT_SECONDS)
                 hook(0, 0)
-            slot = max(idle, key=lambda slot: len(wanted & slot.known))
+            slot = max(idle, key=lambda slot: (slot.up, len(wanted & slot.known)))
             slot.busy = True
             return slot
 
@@ -110,7 +113,7 @@ class Workers:
     def replace(self, slot: _Slot) -> None:
         """Put a new actor in the place of one that is lost or stuck."""
         self._ray.kill(slot.actor)
-        slot.actor = self._new_actor()
+        slot.actor, slot.up = self._new_actor(), False
         slot.known.clear()
 
     def refs(self, digests: Iterable[str], find: Callable[[str], Value]) -> dict[str, Any]:
@@ -151,21 +154,21 @@ class RemoteLane:
         except Cancelled as error:
             return [error] * len(calls)
         except (ToolError, UsageError) as error:
-            return [Failure(str(error))] * len(calls)
+            return [Failure(str(error), retryable=getattr(error, "retryable", False))] * len(calls)
         except Exception as error:  # Ray has many errors of its own; none of them may end a lane
             return [Failure(f"tool {calls[0].tool.id!r} broke on its worker: {error}")] * len(calls)
 
     def _attempt(self, calls: Sequence[Call], hook: Hook) -> list[Outcome]:
         from ray.exceptions import ObjectLostError, OwnerDiedError, RayActorError
 
-        parcels = [_parcel(call) for call in calls]
+        parcels = [parcel_of(call) for call in calls]
         digests = {digest for parcel in parcels for digest in digests_of(parcel)}
         reason = ""
         for _ in range(1 + RETRIES):
             slot = self.workers.take(digests, hook)
             try:
                 return self._on(slot, parcels, calls, hook)
-            except (RayActorError, ObjectLostError, OwnerDiedError) as error:
+            except (RayActorError, ObjectLostError, OwnerDiedError, _NotUp) as error:
                 reason = str(error).strip().splitlines()[0]
                 self.listener("worker lost", {"worker": slot.number, "reason": reason})
                 self.workers.replace(slot)
@@ -177,7 +180,7 @@ class RemoteLane:
     def _on(self, slot: _Slot, parcels: Sequence[Parcel], calls: Sequence[Call], hook: Hook) -> list[Outcome]:
         """Make the calls on one worker, sending the values that it turns out not to have."""
         digests = [digest for parcel in parcels for digest in digests_of(parcel)]
-        find = _finder(calls)
+        find = finder(calls)
         unknown = set(digests) - slot.known
         while True:
             reply = self._wait(slot, parcels, self.workers.refs(unknown, find), hook)
@@ -189,7 +192,9 @@ class RemoteLane:
             self.ledger(Cost(**cost))
         for kind, facts in reply["models"]:
             self.listener(kind, {**facts, "worker": slot.number})
-        outcomes = [_unpack(outcome) for outcome in reply["outcomes"]]
+        outcomes = [outcome_of(outcome) for outcome in reply["outcomes"]]
+        if len(slot.known) > _MOST_KNOWN:
+            slot.known.clear()
         slot.known.update(digests)
         slot.known.update(digest for outcome in outcomes if isinstance(outcome, Held) for digest in outcome.digests)
         return outcomes
@@ -198,7 +203,7 @@ class RemoteLane:
         """Return the reply of a worker, handing progress on to the hook and its order to stop to the worker."""
         ray, token = self.workers._ray, uuid.uuid4().hex
         future = slot.actor.attempt.remote(parcels, dict(refs), token)
-        progress, stopped = (0, 0), 0.0
+        progress, stopped, begun = (0, 0), 0.0, time.monotonic()
         while not ray.wait([future], timeout=BEAT_SECONDS)[0]:
             try:
                 hook(*progress)
@@ -208,7 +213,10 @@ class RemoteLane:
                     self.workers.replace(slot)
                     raise
             progress = self._beat(slot, token, stop=stopped > 0)
+            if not slot.up and time.monotonic() - begun > START_SECONDS:
+                raise _NotUp(f"it did not come up within {START_SECONDS:.0f} s")
         reply: dict[str, Any] = ray.get(future)
+        slot.up = True
         return reply
 
     def _beat(self, slot: _Slot, token: str, *, stop: bool) -> tuple[int, int]:
@@ -219,7 +227,12 @@ class RemoteLane:
             done, total = self.workers._ray.get(slot.actor.beat.remote(token, stop), timeout=1.0)
         except GetTimeoutError:
             return 0, 0
+        slot.up = True
         return done, total
+
+
+class _NotUp(Exception):
+    """An actor that Ray could not start in time."""
 
 
 @dataclass(eq=False)
@@ -229,6 +242,8 @@ class _Slot:
     number: int
     actor: Any
     busy: bool = False
+    up: bool = False
+    """It has answered: its machine is there. Those that have not yet are the last choice."""
     known: set[str] = field(default_factory=set)
     """Digests that the actor has most likely; it says so when it has not."""
 
@@ -257,90 +272,3 @@ class _Put:
 def executors(on: str, profile: Profile, catalogue: str | None = None) -> Workers | None:
     """Return the workers that an option `--on` names; None for `local`: this process does the work itself."""
     return None if on == "local" else Workers(on, profile, catalogue)
-
-
-def address_of(on: str) -> str | None:
-    """Return the address in `ray` (None) or `ray://ADDRESS`. Raises UsageError that shows what is accepted."""
-    kind, separator, address = on.partition("://")
-    if kind == "ray" and not separator:
-        return None
-    if kind == "ray" and (address == "auto" or address.rpartition(":")[2].isdigit()):
-        return address
-    raise UsageError(f"--on {on!r}: give local, ray, ray://auto or ray://HOST:PORT, for example ray://10.0.0.1:10001")
-
-
-def _connect(on: str) -> tuple[Any, bool]:
-    """Return the module ray, connected, and whether a cluster was started for it."""
-    address = address_of(on)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError:
-        raise UsageError(f"--on {on!r} needs the extra 'ray': pip install 'diptych[ray]'") from None
-    if ray.is_initialized():
-        return ray, False
-    quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-    if address is None and "RAY_ADDRESS" not in os.environ:
-        ray.init("local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-        return ray, True
-    if address not in (None, "auto"):
-        _reach(on, str(address))
-    try:
-        ray.init(address=None if address is None else "auto" if address == "auto" else on, **quiet)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"--on {on!r}: no Ray cluster answers there ({reason}); check the port, that both sides have the same "
-            "versions of Ray and Python, and the token where the cluster asks for one ($RAY_AUTH_TOKEN)"
-        ) from None
-    return ray, True
-
-
-def _reach(on: str, address: str) -> None:
-    """Raise UsageError at once where nothing listens: Ray itself would try for minutes."""
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(
-            f"--on {on!r}: nothing answers there ({reason.lower()}); start Ray on the head machine with "
-            "'ray start --head --ray-client-server-port=10001', and check the address"
-        ) from None
-
-
-def _parcel(call: Call) -> Parcel:
-    wires = {}
-    for port, wire in call.wires.items():
-        digests = wire.digests(call.source)
-        wires[port] = ([digests] if isinstance(digests, str) else list(digests or ()), wire.many)
-    return Parcel(key=call.key, tool=call.tool.id, version=call.tool.version, wires=wires, params=dict(call.params))
-
-
-def _finder(calls: Sequence[Call]) -> Callable[[str], Value]:
-    """Return what finds the value of a digest among the inputs of some calls."""
-
-    wires = [(call, wire) for call in calls for wire in call.wires.values()]
-
-    def find(digest: str) -> Value:
-        for call, wire in wires:
-            digests = wire.digests(call.source)
-            flat = [digests] if isinstance(digests, str) else list(digests or ())
-            if digest in flat:
-                values = wire.value(call.source)
-                return values[flat.index(digest)] if isinstance(values, list) else values
-        raise KeyError(digest)
-
-    return find
-
-
-def _unpack(outcome: Mapping[str, Any]) -> Outcome:
-    if "failure" in outcome:
-        return Failure(outcome["failure"], outcome["trace"])
-    if "cancelled" in outcome:
-        return Cancelled(outcome["cancelled"])
-    values = tuple(decode(data) for data in outcome["values"])
-    held = Held(tuple(value.digest for value in values), outcome["many"], values)
-    if held.digests != tuple(outcome["digests"]):
-        raise ToolError("a result changed on its way from the worker", hint="run the plan once more", retryable=True)
-    return held

@@ -11,29 +11,18 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
-from typing import Any, TypedDict
+from typing import Any
 
 from ..tools.catalogue import Catalogue, load_catalogue
 from ..tools.errors import Cancelled, UsageError
-from ..tools.profiles import Binding, Profile
 from ..tools.values import Value, decode
 from .calls import Call, Held, Wire
 from .lane import Cost, Failure, Lane, Outcome
 from .pool import ModelPool, device_budget_mb
+from .remote_parcels import Parcel, digests_of, unpacked_profile
 
 CACHE_BYTES = 1 << 30
 """Bound of the values that a worker keeps, so that a step finds the result of the one before it."""
-
-
-class Parcel(TypedDict):
-    """One call on its way to a worker; several calls of one tool make a batch."""
-
-    key: str
-    tool: str
-    version: int
-    wires: Mapping[str, tuple[Sequence[str], bool]]
-    """Port → (digests, whether it takes a list)."""
-    params: Mapping[str, Any]
 
 
 @dataclass
@@ -41,7 +30,7 @@ class Reply:
     """What a worker sends back: plain values and encoded ones."""
 
     outcomes: list[dict[str, Any]] = field(default_factory=list)
-    """Per call `{values: [bytes], digests, many}`, `{failure, trace}` or `{cancelled}`."""
+    """Per call `{values: [bytes], digests, many}`, `{failure: {message, …}}` or `{cancelled}`."""
     missing: list[str] = field(default_factory=list)
     """Digests that are not here: nothing was computed, and the call must be sent again with their values."""
     costs: list[dict[str, Any]] = field(default_factory=list)
@@ -109,7 +98,7 @@ class Worker:
         try:
             calls = [self._call(parcel, inputs) for parcel in parcels]
         except UsageError as error:
-            reply.outcomes = [{"failure": str(error), "trace": ""}] * len(parcels)
+            reply.outcomes = [self._pack(Failure(str(error)))] * len(parcels)
             return reply
         reply.outcomes = [self._pack(outcome) for outcome in lane.attempt(calls, inputs, hook)]
         return reply
@@ -127,7 +116,7 @@ class Worker:
 
     def _pack(self, outcome: Outcome) -> dict[str, Any]:
         if isinstance(outcome, Failure):
-            return {"failure": outcome.message, "trace": outcome.trace}
+            return {"failure": asdict(outcome)}
         if isinstance(outcome, Cancelled):
             return {"cancelled": str(outcome)}
         values = outcome.values or ()
@@ -188,24 +177,6 @@ class _Values:
             while self._bytes > self._max_bytes:
                 _, oldest = self._values.popitem(last=False)
                 self._bytes -= oldest.nbytes
-
-
-def digests_of(parcel: Parcel) -> list[str]:
-    """Return the inputs of a call."""
-    return [digest for digests, _ in parcel["wires"].values() for digest in digests]
-
-
-def packed_profile(profile: Profile) -> dict[str, Any]:
-    """Return a profile as plain values."""
-    bindings = {capability: asdict(binding) for capability, binding in profile.bindings.items()}
-    facts = {"name": profile.name, "summary": profile.summary, "device": profile.device, "dtype": profile.dtype}
-    return {**facts, "bindings": bindings}
-
-
-def unpacked_profile(document: Mapping[str, Any]) -> Profile:
-    """Return the profile of plain values."""
-    bindings = {capability: Binding(**facts) for capability, facts in document["bindings"].items()}
-    return Profile(**{**document, "bindings": bindings})
 
 
 def catalogue_called(name: str | None) -> Catalogue:

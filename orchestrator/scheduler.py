@@ -100,6 +100,10 @@ class Scheduler:
         if run in self._runs:
             self._runs[run].served += seconds
 
+    def service(self, run: str) -> float:
+        """Return how many lane seconds a run counts as having had."""
+        return self._runs[run].served if run in self._runs else 0.0
+
     def add(self, task: Task) -> None:
         """Put a call in line."""
         heap = self._runs[task.run].groups.setdefault((task.lane, task.tool, task.models), [])

@@ -21,7 +21,8 @@ from diptych.orchestrator.engine import Engine, StepRecord
 from diptych.orchestrator.lane import Failure
 from diptych.orchestrator.lanes import Lanes
 from diptych.orchestrator.pool import ModelPool
-from diptych.orchestrator.remote import RETRIES, Workers, address_of, executors
+from diptych.orchestrator.remote import RETRIES, Workers, executors
+from diptych.orchestrator.remote_cluster import address_of
 from diptych.orchestrator.work import shelf
 from diptych.planners.plan import Plan
 from diptych.tools.catalogue import Catalogue
