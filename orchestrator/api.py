@@ -14,6 +14,7 @@ from ..tools.catalogue import Catalogue, load_catalogue
 from ..tools.errors import PlanError, Problem, UsageError
 from ..tools.profiles import Profile
 from ..tools.values import Image
+from .engine import MakeExecutor, local
 from .forecast import PreviewedStep, preview_plan
 from .inputs import Given, file_names, plan_inputs, to_value
 from .lanes import Lanes
@@ -95,6 +96,7 @@ def run_plan(
     policy: Policy | None = None,
     catalogue: Catalogue | None = None,
     lanes: int | Lanes | None = None,
+    executor: MakeExecutor = local,
     notes: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run a plan over its inputs. A plan that is not valid comes back as a failed or refused Result.
@@ -102,7 +104,16 @@ def run_plan(
     Raises UsageError when an input is missing, unknown or unreadable.
     """
     options = Options(
-        profile, on_event, home, use_store, control or Control(), policy or Policy(), catalogue, lanes, notes or {}
+        profile,
+        on_event,
+        home,
+        use_store,
+        control or Control(),
+        policy or Policy(),
+        catalogue,
+        lanes,
+        executor,
+        notes or {},
     )
     work = Work(options, plan.request, plan_inputs(plan, inputs), file_names(inputs))
     return work.carry_out(lambda limits: _checked_plan(plan, limits), plan)

@@ -85,7 +85,7 @@ class Call:
     source: Source = field(repr=False, compare=False)
     """Where its inputs come from: the run that it belongs to."""
 
-    def arguments(self, source: Source | None = None) -> dict[str, Value | list[Value]]:
+    def arguments(self) -> dict[str, Value | list[Value]]:
         """Load the values of all ports."""
         return {port: wire.value(self.source) for port, wire in self.wires.items()}
 

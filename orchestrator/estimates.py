@@ -185,20 +185,19 @@ def megapixels(values: Mapping[str, object]) -> float:
 
 
 @contextmanager
-def measured(*, memory: bool = True) -> Iterator[Measure]:
+def measured() -> Iterator[Measure]:
     """Measure the block: seconds, and by how much the memory of the process grew at its highest meanwhile.
 
     Of blocks that overlap, each is charged for all of them: memory is rather over- than underestimated. Where the
     system cannot forget the highest mark so far (only Linux lets it), only a block that raises it is seen to grow.
     """
-    result = Measure(before_mb=_PEAK.begin() if memory else 0.0)
+    result = Measure(before_mb=_PEAK.begin())
     start = time.perf_counter()
     try:
         yield result
     finally:
         result.seconds = time.perf_counter() - start
-        if memory:
-            result.memory_mb = max(_PEAK.end() - result.before_mb, 0.0)
+        result.memory_mb = max(_PEAK.end() - result.before_mb, 0.0)
 
 
 class _Peak:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..planners.plan import Plan, Step
 from ..tools.errors import Cancelled, ToolError, UsageError
+from ..tools.tool import Tool
 from ..tools.values import Value
 from .calls import Call, Held, Result, bind, conditions, truth
 from .engine import Engine, Status, StepRecord
@@ -23,7 +24,7 @@ from .jobs import Job, Piece
 from .lane import Failure, Outcome, measured_name
 from .log import Event
 from .policy import Control, Policy
-from .scheduler import Task
+from .scheduler import LaneKind, Task
 from .state import Ending, Node, RunState
 from .telling import Teller
 
@@ -62,6 +63,8 @@ class Execution:
         truths = {name: truth(result) for name, result in inputs.items() if name in self._conditions}
         self._state = RunState(nodes, truths)
         self._foresight = Foresight(engine, self._steps, self._state, inputs)
+        tools = {step.tool: engine.catalogue[step.tool] for step in self._steps.values()}
+        self._ways = {name: self._way(tool) for name, tool in tools.items()}
         self._users = {name: self._state.graph.out_degree(name) for name in nodes}
         self._records: dict[str, StepRecord] = {}
         self._jobs: dict[str, Job] = {}
@@ -93,6 +96,7 @@ class Execution:
                 self.control.attach(lambda: None)
         self._teller.pass_on(on_event)
         self.values.close()
+        self._jobs.clear()
         if self._broken is not None:
             raise self._broken
         return [self._records[name] for name in self._nodes]
@@ -146,17 +150,15 @@ class Execution:
         return Held(stored.digests, stored.many) if stored else None
 
     def _task(self, piece: Piece) -> Task:
-        tool, engine = piece.call.tool, self._engine
-        return Task(
-            self._run,
-            self._foresight.rank[piece.job.step.id],
-            measured_name(tool.id, tool.version),
-            frozenset(engine.leases(tool)),
-            tool.batch_size if tool.batch and (self._policy.batch_generative or not tool.generative) else 1,
-            "device" if tool.models and self._lanes.size["device"] else "cpu",
-            time.monotonic(),
-            piece,
-        )
+        rank = self._foresight.rank[piece.job.step.id]
+        return Task(self._run, rank, *self._ways[piece.job.step.tool], time.monotonic(), piece)
+
+    def _way(self, tool: Tool) -> tuple[str, frozenset[str], int, LaneKind]:
+        """Return what a task of a tool asks of the scheduler: like calls, models, batch, kind of lane."""
+        alike = tool.batch is not None and (self._policy.batch_generative or not tool.generative)
+        kind: LaneKind = "device" if tool.models and self._lanes.size["device"] else "cpu"
+        leases = frozenset(self._engine.leases(tool))
+        return measured_name(tool.id, tool.version), leases, tool.batch_size if alike else 1, kind
 
     def started(self, piece: Piece) -> None:
         """Note that a lane begins with a call; under the lock."""
@@ -360,7 +362,7 @@ class Execution:
         return tuple(value for result in results for value in _as_list(result))
 
     def _once_more(self, call: Call) -> Result:
-        outcome = self.executor.attempt([call], self.values, lambda done, total: self._check_cancel())[0]
+        outcome = self.executor.attempt([call], lambda done, total: self._check_cancel())[0]
         if isinstance(outcome, Failure):
             raise ToolError(outcome.message)
         if isinstance(outcome, Cancelled):

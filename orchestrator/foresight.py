@@ -24,6 +24,7 @@ class Foresight:
         self._engine = engine
         self._steps = steps
         self._size = megapixels(inputs)
+        self._known: dict[str, float] = {}
         costs = {tool: self.expected(tool) for tool in {step.tool for step in steps.values()}}
         self.rank = remaining_path(state.graph, {name: costs[step.tool] for name, step in steps.items()})
         """Step → seconds from its start to the end of the run, along the longest way."""
@@ -38,9 +39,14 @@ class Foresight:
 
     def expected(self, tool: str) -> float:
         """Return how many seconds a call of a tool will probably take."""
+        if tool in self._known:
+            return self._known[tool]
         name = measured_name(tool, self._engine.catalogue[tool].version)
         estimate = self._engine.estimates.predict(name, self._size)
-        return estimate.seconds if estimate else _UNKNOWN_SECONDS
+        if estimate is None:
+            return _UNKNOWN_SECONDS
+        self._known[tool] = estimate.seconds
+        return estimate.seconds
 
     def ahead(self, begun: Collection[str]) -> list[tuple[Collection[str], float]]:
         """Return (leases, expected seconds) of the steps with models that are not among `begun`, the next one first."""

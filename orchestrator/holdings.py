@@ -65,7 +65,8 @@ class Holdings:
             self._held[name].values = None
 
     def close(self) -> None:
-        """Let the store prune what this run needed."""
+        """Let the store prune what this run needed, and let go of the run: records outlive it and hold on to this."""
+        self._again = _nobody
         if self._store is not None:
             for held in self._held.values():
                 self._store.unpin(held.digests)
@@ -79,6 +80,10 @@ class Holdings:
                 retryable=True,
             )
         return values
+
+
+def _nobody(name: str) -> tuple[Value, ...]:
+    raise ToolError(f"the result of {name!r} was lost after its run had ended", hint="run the plan once more")
 
 
 def together(parts: Sequence[Held], many: bool) -> Held:

@@ -85,9 +85,7 @@ class Piece:
         for piece in pieces:
             piece.run.about_to_make(piece)
         start = time.perf_counter()
-        outcomes: list[Outcome] = self.run.executor.attempt(
-            [piece.call for piece in pieces], self.run.values, _hook(pieces)
-        )
+        outcomes: list[Outcome] = self.run.executor.attempt([piece.call for piece in pieces], _hook(pieces))
         seconds = (time.perf_counter() - start) / len(pieces)
         for piece, outcome in zip(pieces, outcomes, strict=True):
             piece.run.take_in(piece, outcome, seconds)

@@ -15,7 +15,7 @@ from .estimates import Estimates
 from .log import Log
 from .store import Store
 
-_PAUSE_SECONDS = 0.02
+_PAUSE_SECONDS = 0.1
 """Between two rounds, so that what many quick steps produce goes into one transaction."""
 
 
@@ -49,7 +49,8 @@ class Keeper:
 
     def poke(self) -> None:
         """There is something to keep."""
-        self._wanted.set()
+        if not self._wanted.is_set():
+            self._wanted.set()
 
     def flush(self) -> None:
         """Make everything durable that was produced before this call."""

@@ -7,6 +7,7 @@ culprit fails. Whoever runs out of memory goes up the ladder.
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ from ..tools.model import Model
 from ..tools.profiles import Binding, Profile
 from ..tools.progress import Hook, watched
 from ..tools.tool import Tool
-from .calls import Call, Held, Result, Source, check_type
+from .calls import Call, Held, Result, check_type
 from .estimates import measured, megapixels
 from .ladder import Ladder, is_out_of_memory
 from .pool import Listener, ModelPool, lease_name
@@ -35,6 +36,7 @@ class Failure:
     trace: str = ""
     retryable: bool = False
     """Whether the same call may succeed later."""
+    out_of_memory: bool = False
 
 
 Outcome = Held | Failure | Cancelled
@@ -54,7 +56,7 @@ class Cost:
 class Executor(Protocol):
     """Where calls are made: on this machine, or on another one."""
 
-    def attempt(self, calls: Sequence[Call], source: Source, hook: Hook) -> list[Outcome]:
+    def attempt(self, calls: Sequence[Call], hook: Hook) -> list[Outcome]:
         """Make calls of one tool with the same models; return an outcome for each, and never raise."""
 
 
@@ -67,46 +69,71 @@ class Lane:
     listener: Listener
     ledger: Callable[[Cost], None]
     quick: set[str] = field(default_factory=set)
-    """Tools that took so little time that looking at their memory would take longer."""
+    """Tools without models that took less time than it takes to measure them."""
 
-    def attempt(self, calls: Sequence[Call], source: Source, hook: Hook) -> list[Outcome]:
+    def attempt(self, calls: Sequence[Call], hook: Hook) -> list[Outcome]:
         """Make calls of one tool, and turn whatever a tool does wrong into a Failure that names it."""
+        if len(calls) == 1 and calls[0].tool.id in self.quick:
+            return [self._at_once(calls[0], hook)]
         if len(calls) < 2 or calls[0].tool.batch is None:
-            return [self._outcome(call, source, hook) for call in calls]
+            return [self._outcome(call, hook) for call in calls]
         size = calls[0].tool.batch_size
         parts = [calls[start : start + size] for start in range(0, len(calls), size)]
-        return [outcome for part in parts for outcome in self._together(part, source, hook)]
+        return [outcome for part in parts for outcome in self._together(part, hook)]
 
-    def compute(self, call: Call, source: Source, hook: Hook) -> Result:
+    def compute(self, call: Call, hook: Hook) -> Result:
         """Make one call; errors pass."""
-        return self._climb([call], source, hook)[0]()
+        return self._climb([call], hook)[0]()
 
-    def _outcome(self, call: Call, source: Source, hook: Hook) -> Outcome:
-        return _contained(call.tool, lambda: self.compute(call, source, hook), hook)
+    def _outcome(self, call: Call, hook: Hook) -> Outcome:
+        return _contained(call.tool, lambda: self.compute(call, hook), hook)
 
-    def _together(self, calls: Sequence[Call], source: Source, hook: Hook) -> list[Outcome]:
+    def _at_once(self, call: Call, hook: Hook) -> Outcome:
+        """Make a call that needs no model and is known to be over before measuring it would be.
+
+        What it takes is noted only when it turns out to be slow after all.
+        """
+
+        def work() -> Result:
+            arguments = call.arguments()
+            with watched(hook):
+                start = time.perf_counter()
+                result = check_type(call.tool, call.tool.function(**arguments, **call.params))
+            seconds = time.perf_counter() - start
+            if seconds > _QUICK_SECONDS:
+                self.quick.discard(call.tool.id)
+                size = max(megapixels(arguments), megapixels({"": result}))
+                self.ledger(Cost(measured_name(call.tool.id, call.tool.version), size, seconds, 0.0))
+            return result
+
+        outcome = _contained(call.tool, work, hook)
+        if isinstance(outcome, Failure) and outcome.out_of_memory:
+            return self._outcome(call, hook)  # once more, with the help of the ladder
+        return outcome
+
+    def _together(self, calls: Sequence[Call], hook: Hook) -> list[Outcome]:
         """Make a batch of calls; one by one when it fails as a whole."""
         if len(calls) < 2:
-            return [self._outcome(call, source, hook) for call in calls]
+            return [self._outcome(call, hook) for call in calls]
         try:
             hook(0, 0)
-            results = self._climb(calls, source, hook)
+            results = self._climb(calls, hook)
         except Cancelled as error:
             return [error for _ in calls]
         except (Exception, SystemExit) as error:
             warning = f"a batch of {len(calls)} failed and is made one by one: {_sentence(calls[0].tool.id, error)}"
             self.listener("note", {"warning": warning})
-            return [self._outcome(call, source, hook) for call in calls]
+            return [self._outcome(call, hook) for call in calls]
         return [_contained(call.tool, result, hook) for call, result in zip(calls, results, strict=True)]
 
-    def _climb(self, calls: Sequence[Call], source: Source, hook: Hook) -> list[Callable[[], Result]]:
+    def _climb(self, calls: Sequence[Call], hook: Hook) -> list[Callable[[], Result]]:
         """Make a batch of calls, helped by the ladder; what comes back checks its type when it is asked for."""
         tool = calls[0].tool
         bindings = self._bindings(tool)
         if not bindings:
             try:
                 hook(0, 0)
-                return self._make(calls, source, hook, bindings)
+                return self._make(calls, hook, bindings)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -114,7 +141,7 @@ class Lane:
 
         def work(batch: Sequence[Call], low_memory: bool) -> list[Callable[[], Result]]:
             hook(0, 0)
-            return self._make(batch, source, hook, _frugal(bindings) if low_memory else bindings)
+            return self._make(batch, hook, _frugal(bindings) if low_memory else bindings)
 
         def tell(facts: dict[str, object]) -> None:
             self.listener("memory", facts)
@@ -127,17 +154,15 @@ class Lane:
             self.pool.frugal.update(names)
         return results
 
-    def _make(
-        self, calls: Sequence[Call], source: Source, hook: Hook, bindings: Mapping[str, Binding]
-    ) -> list[Callable[[], Result]]:
+    def _make(self, calls: Sequence[Call], hook: Hook, bindings: Mapping[str, Binding]) -> list[Callable[[], Result]]:
         """Make a batch of calls once."""
         tool = calls[0].tool
-        arguments = [call.arguments(source) for call in calls]
+        arguments = [call.arguments() for call in calls]
         with ExitStack() as stack:
             models = self._lease(bindings, stack)
-            with watched(hook), measured(memory=tool.id not in self.quick) as cost:
+            with watched(hook), measured() as cost:
                 returned = _call(tool, [{**a, **c.params, **models} for a, c in zip(arguments, calls, strict=True)])
-        if cost.seconds < _QUICK_SECONDS:
+        if cost.seconds < _QUICK_SECONDS and not bindings:
             self.quick.add(tool.id)
         name, share = measured_name(tool.id, tool.version), len(calls)
         for given, result in zip(arguments, returned, strict=True):
@@ -223,7 +248,11 @@ def _contained(tool: Tool, work: Callable[[], Result], hook: Hook) -> Outcome:
     except UsageError as error:
         return Failure(str(error))
     except (Exception, SystemExit) as error:
-        return Failure(_sentence(tool.id, error), traceback.format_exc()[-_TRACEBACK_CHARACTERS:])
+        return Failure(
+            _sentence(tool.id, error),
+            traceback.format_exc()[-_TRACEBACK_CHARACTERS:],
+            out_of_memory=is_out_of_memory(error),
+        )
 
 
 def _has_low_memory(bindings: Mapping[str, Binding]) -> bool:

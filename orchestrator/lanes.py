@@ -118,6 +118,7 @@ class Lanes:
                     task.job.start()
                 self._wake(kind, self.scheduler.waiting[kind])
             batch[0].job.make(batch)
+            del batch  # an idle lane must not keep the pictures of a run that is over
             with self.lock:
                 self._busy -= models
 

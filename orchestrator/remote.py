@@ -26,7 +26,7 @@ from ..tools.errors import Cancelled, ToolError, UsageError
 from ..tools.profiles import Profile
 from ..tools.progress import Hook
 from ..tools.values import Value
-from .calls import Call, Held, Source
+from .calls import Call, Held
 from .lane import Cost, Failure, Outcome
 from .pool import Listener
 from .remote_cluster import connect
@@ -146,7 +146,7 @@ class RemoteLane:
     listener: Listener
     ledger: Callable[[Cost], None]
 
-    def attempt(self, calls: Sequence[Call], source: Source, hook: Hook) -> list[Outcome]:
+    def attempt(self, calls: Sequence[Call], hook: Hook) -> list[Outcome]:
         """Make calls of one tool; whatever goes wrong, here or there, becomes an outcome that names it."""
         try:
             hook(0, 0)

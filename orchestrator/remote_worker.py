@@ -100,7 +100,7 @@ class Worker:
         except UsageError as error:
             reply.outcomes = [self._pack(Failure(str(error)))] * len(parcels)
             return reply
-        reply.outcomes = [self._pack(outcome) for outcome in lane.attempt(calls, inputs, hook)]
+        reply.outcomes = [self._pack(outcome) for outcome in lane.attempt(calls, hook)]
         return reply
 
     def _call(self, parcel: Parcel, inputs: Inputs) -> Call:

@@ -18,7 +18,7 @@ from ..tools.profiles import Profile, load_profile
 from ..tools.weights import home as default_home
 from .calls import Held
 from .calls import Result as Output
-from .engine import Engine, StepRecord
+from .engine import Engine, MakeExecutor, StepRecord, local
 from .estimates import Estimates
 from .lanes import Lanes
 from .log import Event, Log
@@ -68,6 +68,8 @@ class Options:
     """Default: every installed tool."""
     lanes: int | Lanes | None = None
     """CPU lanes of its own, or lanes to share with some other runs; default: those that all runs share."""
+    executor: MakeExecutor = local
+    """What makes the calls: this process, or the workers of a cluster (`remote.Workers.executor`)."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """Plain values for the log: what `resume` needs to know beside the plan and the inputs."""
 
@@ -197,7 +199,7 @@ class Work:
         # After a death one step at a time, so that the next one, should it come, names its cause.
         own = 1 if left and left.suspects else options.lanes
         lanes = Lanes(models, own) if isinstance(own, int) else own or shared_lanes(device)
-        engine = Engine(self._catalogue, self._profile, models, log, kept.estimates, lanes, store)
+        engine = Engine(self._catalogue, self._profile, models, log, kept.estimates, lanes, store, options.executor)
         inputs = {name: self._inputs[name] for name in plan.inputs if name in self._inputs}
         return engine.run(
             plan,

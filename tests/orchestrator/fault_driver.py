@@ -10,6 +10,7 @@ statement, file operation, event or tool call: those are the moments at which ha
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import random
@@ -36,6 +37,10 @@ ROOT = Path(__file__).parent.parent.parent
 KINDS = ("time", "sql", "file", "event", "tool")
 MOST = {"time": 0.3, "sql": 90, "file": 70, "event": 70, "tool": 40}
 """The latest moment of each kind that is drawn; a process that ends before it is not killed at all."""
+
+
+LIMIT_SECONDS = 30
+"""A process that hangs says where, and ends by SIGALRM (exit code -14)."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +257,8 @@ def _nursery() -> None:
         request = json.loads(line)
         child = os.fork()
         if child == 0:
+            faulthandler.dump_traceback_later(LIMIT_SECONDS - 1)
+            signal.alarm(LIMIT_SECONDS)
             status = 1
             try:
                 _live(request, Path(request["home"]))

@@ -144,7 +144,7 @@ class Here:
             Call(str(n), chosen, {"image": Wire((name,), False)} if name else {}, {"number": n}, Photos())
             for n, name in zip(numbers, names, strict=True)
         ]
-        return [self._plain(outcome) for outcome in self.lane.attempt(calls, Photos(), hook)]
+        return [self._plain(outcome) for outcome in self.lane.attempt(calls, hook)]
 
     @staticmethod
     def _plain(outcome: Any) -> Any:
@@ -221,7 +221,7 @@ def test_a_profile_without_the_model_is_named() -> None:
     here = Here()
     lane = Lane(Profile("bare", ""), here.pool, lambda kind, facts: None, here.costs.append)
     calls = [Call(str(n), twice.tool, {}, {"number": n}, Photos()) for n in (1, 2)]
-    outcomes = lane.attempt(calls, Photos(), lambda done, total: None)
+    outcomes = lane.attempt(calls, lambda done, total: None)
     assert [o.message for o in outcomes if isinstance(o, Failure)] == ["profile 'bare' has no counter"] * 2
 
 

@@ -149,7 +149,7 @@ def attempt(workers: Workers, *calls: Call, hook: Hook | None = None, told: list
             told.append(kind)
 
     lane = workers.executor(None, listener, lambda cost: None)
-    return list(lane.attempt(calls, calls[0].source, hook or (lambda done, total: None)))
+    return list(lane.attempt(calls, hook or (lambda done, total: None)))
 
 
 def numbers(outcomes: Sequence[Any]) -> list[float]:
