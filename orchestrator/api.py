@@ -22,7 +22,7 @@ from .log import Log, RunInfo
 from .planning import Limits, make_plan
 from .policy import Control, Policy
 from .result import Result
-from .resuming import Left, find_inputs, left_by
+from .resuming import PART_OF, Left, find_inputs, left_by
 from .work import OnEvent, Options, Work, choose_profile, limits_of, shelf
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def run(
     control: Control | None = None,
     policy: Policy | None = None,
     catalogue: Catalogue | None = None,
+    lanes: int | Lanes | None = None,
+    executor: MakeExecutor = local,
     notes: Mapping[str, Any] | None = None,
 ) -> Result:
     """Do what a sentence asks with some pictures.
@@ -54,7 +56,7 @@ def run(
     """
     kept = {**(notes or {}), **({"planner": planner} if isinstance(planner, str) else {})}
     options = Options(
-        profile, on_event, home, use_store, control or Control(), policy or Policy(), catalogue, notes=kept
+        profile, on_event, home, use_store, control or Control(), policy or Policy(), catalogue, lanes, executor, kept
     )
     words = _checked(request)
     given = dict(zip(input_names(len(images)), images, strict=True))
@@ -128,14 +130,20 @@ def resume(
     gone or changed comes back as failed. Two processes that resume at once share the runs between them.
     """
     log = shelf(home).log
-    return [_gone_on_with(run, home, on_event, catalogue) for run in log.abandoned() if log.adopt(run)]
+    adopted = [run for run in log.abandoned() if log.adopt(run)]
+    results = [_gone_on_with(run, home, on_event, catalogue) for run in adopted]
+    return [result for result in results if result is not None]
 
 
 def _gone_on_with(
     run: RunInfo, home: str | Path | None, on_event: OnEvent | None, catalogue: Catalogue | None
-) -> Result:
+) -> Result | None:
+    """Go on with one adopted run; None when another command sees to what it was for."""
     kept = shelf(home)
     left = left_by(kept.log.replay(run.id))
+    if PART_OF in left.facts:
+        kept.log.finish(run.id, "cancelled", {"reason": f"{left.facts[PART_OF]} begins it anew"})
+        return None
     try:
         inputs = find_inputs(left.facts.get("inputs", {}), kept.store)
         profile = choose_profile(left.facts.get("profile", "auto")).profile

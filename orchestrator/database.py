@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +66,7 @@ class Database:
                 f"{str(self.path)!r} was written by a later Diptych (layout {found}, this one knows {version}); "
                 "upgrade, or set DIPTYCH_HOME to another folder"
             )
-        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._switch_to_wal()
         self._connection.execute("PRAGMA synchronous=NORMAL")
         if found == version:
             return
@@ -79,6 +80,18 @@ class Database:
                 rows.execute(statement)
             rows.execute(f"PRAGMA user_version={version}")
             on_new()
+
+    def _switch_to_wal(self) -> None:
+        """Switch; SQLite itself does not wait here while another process is making the file."""
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -85,7 +86,10 @@ class Piece:
         for piece in pieces:
             piece.run.about_to_make(piece)
         start = time.perf_counter()
+        process = os.getpid()
         outcomes: list[Outcome] = self.run.executor.attempt([piece.call for piece in pieces], _hook(pieces))
+        if os.getpid() != process:
+            os._exit(0)  # a tool forked, and this is the child: the run goes on in the parent only
         seconds = (time.perf_counter() - start) / len(pieces)
         for piece, outcome in zip(pieces, outcomes, strict=True):
             piece.run.take_in(piece, outcome, seconds)

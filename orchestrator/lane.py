@@ -7,6 +7,7 @@ culprit fails. Whoever runs out of memory goes up the ladder.
 
 from __future__ import annotations
 
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ from .ladder import Ladder, is_out_of_memory
 from .pool import Listener, ModelPool, lease_name
 
 _TRACEBACK_CHARACTERS = 8000
+_MESSAGE_CHARACTERS = 2000
 _QUICK_SECONDS = 0.001
 
 
@@ -244,10 +246,12 @@ def _contained(tool: Tool, work: Callable[[], Result], hook: Hook) -> Outcome:
     except Cancelled as error:
         return error
     except ToolError as error:
-        return Failure(str(error), retryable=error.retryable)
+        return Failure(_short(str(error)), retryable=error.retryable)
     except UsageError as error:
-        return Failure(str(error))
-    except (Exception, SystemExit) as error:
+        return Failure(_short(str(error)))
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise  # a person's, not a tool's
         return Failure(
             _sentence(tool.id, error),
             traceback.format_exc()[-_TRACEBACK_CHARACTERS:],
@@ -269,9 +273,17 @@ def _frugal(bindings: Mapping[str, Binding]) -> dict[str, Binding]:
     }
 
 
+def _short(message: str) -> str:
+    return message if len(message) <= _MESSAGE_CHARACTERS else f"{message[:_MESSAGE_CHARACTERS]}…"
+
+
 def _sentence(tool: str, error: BaseException) -> str:
     """Say what a tool did wrong, for people: no traceback."""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if isinstance(error, ValueError) and "read-only" in str(error):
+    try:
+        said = _short(str(error))
+    except Exception:  # an error that cannot even say what it is
+        said = ""
+    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    if isinstance(error, ValueError) and "read-only" in said:
         return f"tool {tool!r} tried to change its input ({text}); it must work on a copy"
     return f"tool {tool!r} broke: {text}"

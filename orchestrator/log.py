@@ -31,6 +31,7 @@ CREATE TABLE events (run TEXT NOT NULL, sequence INTEGER NOT NULL, at REAL NOT N
     facts TEXT NOT NULL, PRIMARY KEY (run, sequence)) WITHOUT ROWID
 """
 _VERSION = 2
+_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
 _INFO = "id, request, started, finished, status, owner"
 
 
@@ -81,17 +82,18 @@ class Log:
 
     def start(self, request: str, facts: Mapping[str, Any] | None = None) -> Event:
         """Begin a run; the event that comes back carries its new id. The run is durable when this returns."""
-        run = uuid.uuid4().hex[:12]
+        event = Event(uuid.uuid4().hex[:12], 1, time.time(), "run started", None, facts or {})
         with self._database.transaction() as rows:
+            # One transaction: a run that is known at all is known with what it takes to resume it.
             rows.execute(
                 "INSERT INTO runs (id, request, started, status, owner) VALUES (?, ?, ?, 'unfinished', ?)",
-                (run, request, time.time(), _me()),
+                (event.run, request, event.at, _me()),
             )
+            rows.execute(_INSERT, _row(event))
             old = "SELECT id FROM runs ORDER BY number DESC LIMIT -1 OFFSET ?"
             rows.execute(f"DELETE FROM events WHERE run IN ({old})", (self._keep_runs,))
             rows.execute(f"DELETE FROM runs WHERE id IN ({old})", (self._keep_runs,))
-        event = self.append(run, "run started", facts=facts)
-        self.flush()
+        self._sequences[event.run] = 1
         return event
 
     def append(self, run: str, kind: str, step: str | None = None, facts: Mapping[str, Any] | None = None) -> Event:
@@ -123,9 +125,7 @@ class Log:
             if count <= 0:
                 return
             with self._database.transaction() as rows:
-                rows.executemany(
-                    "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", map(_row, islice(self._pending, count))
-                )
+                rows.executemany(_INSERT, map(_row, islice(self._pending, count)))
             del self._pending[:count]
             self._flushed += count
 
@@ -177,25 +177,34 @@ def _event(row: tuple[Any, ...]) -> Event:
     return Event(run, sequence, at, kind, step, json.loads(facts))
 
 
-@cache
-def _process(pid: int) -> str:
-    """Return what identifies a process of this machine; its id alone is used again after a while."""
-    import psutil
-
-    return f"{pid}:{psutil.Process(pid).create_time():.2f}"
-
-
 def _me() -> str:
     return _process(os.getpid())
 
 
-def _alive(owner: str) -> bool:
+def _process(pid: int) -> str:
+    """Return what identifies a living process; its id alone is used again after a while. Empty: it is dead.
+
+    On Linux the start is counted in ticks since the machine came up: a clock that jumps does not change it.
+    """
     import psutil
 
-    pid, _, since = owner.partition(":")
     try:
-        process = psutil.Process(int(pid))
-        # A zombie is dead; only its parent has not asked for its end yet.
-        return process.status() != psutil.STATUS_ZOMBIE and f"{process.create_time():.2f}" == since
-    except (psutil.Error, ValueError):
-        return False
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if stat[0] in "ZX" else f"{pid}:{_boot()}:{stat[19]}"
+    except FileNotFoundError:
+        pass  # dead, or a system without /proc
+    try:
+        process = psutil.Process(pid)
+        return "" if process.status() == psutil.STATUS_ZOMBIE else f"{pid}:{process.create_time():.0f}"
+    except psutil.Error:
+        return ""
+
+
+@cache
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _alive(owner: str) -> bool:
+    pid = owner.partition(":")[0]
+    return pid.isdigit() and _process(int(pid)) == owner

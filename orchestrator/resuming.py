@@ -21,6 +21,8 @@ from .log import Event
 from .policy import Policy
 from .store import Store
 
+PART_OF = "part of"
+"""Note of a run that belongs to a greater work, which makes it again when it is gone on with: `diptych map`."""
 MOST_DEATHS = 2
 """A step that was running at so many deaths of the process is taken to be their cause."""
 

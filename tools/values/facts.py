@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -63,7 +64,7 @@ class Labels(Value):
 
     def __post_init__(self) -> None:
         ranked = sorted(self.scores.items(), key=lambda pair: -pair[1])
-        object.__setattr__(self, "scores", {str(label): float(score) for label, score in ranked})
+        object.__setattr__(self, "scores", MappingProxyType({str(label): float(score) for label, score in ranked}))
 
     def __str__(self) -> str:
         return ", ".join(f"{label} {score:.0%}" for label, score in self.scores.items())
