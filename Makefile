@@ -1,7 +1,8 @@
 # make demo    edits a shipped photo from a sentence and says where the picture is
 # make test    all tests, without a network
 # make check   format, lint, types, layers, and the tests
-# make bench-planner, bench-memory, bench-engine, bench-faults    the README's figures, into benchmarks/results
+# make bench-planner, bench-memory, bench-engine, bench-folder, bench-eviction, bench-faults
+#              the README's figures, into benchmarks/results; python benchmarks/readme.py writes them into it
 # Each sets up .venv and the packaged weights by itself, once.
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ PEERS := .venv-bench
 PINNED_TORCH := torch==2.14.1 torchvision==0.29.1
 HOST := $(shell $(PYTHON) -c 'import platform,sys; print(platform.system(), platform.machine(), "%d.%d" % sys.version_info[:2])')
 
-.PHONY: all demo test check lint bench-planner bench-memory bench-engine bench-faults setup weights clean
+.PHONY: all demo test check lint bench-planner bench-memory bench-engine bench-folder bench-eviction bench-faults setup weights clean
 all: check
 
 setup: weights
@@ -76,6 +77,12 @@ $(PEERS)/.ready: benchmarks/peers/requirements.txt
 
 bench-engine: setup $(PEERS)/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/engine.py
+
+bench-folder: setup
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/folder.py
+
+bench-eviction: setup
+	$(BIN)/python benchmarks/eviction.py
 
 bench-faults: setup
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults.py --kills 200

@@ -52,7 +52,7 @@ class Source(Protocol):
         """Return its value, loading or computing it again where it was let go."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Wire:
     """What is connected to one port: whole results, or one item of a list."""
 
@@ -74,7 +74,7 @@ class Wire:
         return flat if self.many else flat[self.item or 0]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Call:
     """One call of a tool, ready to be made."""
 

@@ -18,6 +18,7 @@ from ..tools.errors import UsageError
 from ..tools.weights import packaged
 from . import cli_map
 from .cli_console import DONE, FAILED, INTERRUPTED, Surface, did_you_mean, guarded
+from .cli_map import On
 
 app = typer.Typer(
     name="diptych",
@@ -55,6 +56,7 @@ def run_command(
     workflow: Workflow = None,
     input: Inputs = None,
     report: Annotated[Path | None, typer.Option("--report", help="Write the run as one web page.")] = None,
+    on: On = "local",
     no_metadata: NoMetadata = False,
     no_cache: NoCache = False,
     json: Json = False,
@@ -75,6 +77,7 @@ def run_command(
         report,
         not no_metadata,
         not no_cache,
+        on,
     )
     return cli_work.run(job, _surface)
 

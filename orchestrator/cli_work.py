@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class Job:
     report: Path | None = None
     metadata: bool = True
     cache: bool = True
+    on: str = "local"
+    """Where the calls are made: here, or on the workers of a Ray cluster."""
 
 
 def parse_inputs(given: Sequence[str]) -> dict[str, Any]:
@@ -131,12 +134,32 @@ def _notes(out: Path, metadata: bool) -> dict[str, Any]:
 
 
 def _carry_out(job: Job, surface: Surface, notes: Mapping[str, Any]) -> tuple[Result, dict[str, Any]]:
+    with _elsewhere(job) as place:
+        return _run_at(place, job, surface, notes)
+
+
+@contextmanager
+def _elsewhere(job: Job) -> Iterator[dict[str, Any]]:
+    """Yield the options that let a run's calls be made on the workers of `--on`; none for this process."""
+    from .remote import executors
+
+    workers = executors(job.on, choose_profile(job.profile).profile)
+    if workers is None:
+        yield {}
+        return
+    with workers:
+        yield {"executor": workers.executor, "lanes": workers.count}
+
+
+def _run_at(
+    place: Mapping[str, Any], job: Job, surface: Surface, notes: Mapping[str, Any]
+) -> tuple[Result, dict[str, Any]]:
     if job.workflow:
         plan, inputs = workflow_plan(job)
         fetch_missing(surface, job.profile, plan=plan)
         with StepBars(surface) as bars:
             result = api.run_plan(
-                plan, inputs, profile=job.profile, on_event=bars.take, use_store=job.cache, notes=notes
+                plan, inputs, profile=job.profile, on_event=bars.take, use_store=job.cache, notes=notes, **place
             )
         return result, inputs
     fetch_missing(surface, job.profile, planner=job.planner)
@@ -149,6 +172,7 @@ def _carry_out(job: Job, surface: Surface, notes: Mapping[str, Any]) -> tuple[Re
             on_event=bars.take,
             use_store=job.cache,
             notes=notes,
+            **place,
         )
     return result, dict(zip(input_names(len(job.images)), job.images, strict=True))
 

@@ -41,7 +41,8 @@ class Event:
 
     Kinds: `run started`, `run resumed`, `run finished`, `step started`, `step progress`, `step finished`,
     `step failed`, `step skipped`, `step passed through`, `step cancelled`, `step retried`, `model loaded`,
-    `model evicted`, `memory` (a rung of the out-of-memory ladder), `note`, `plan` (made, about to run).
+    `model evicted`, `memory` (a rung of the out-of-memory ladder), `note`, `plan` (about to
+    run; with the plan, where it is not that of the start).
     """
 
     run: str

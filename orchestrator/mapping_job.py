@@ -30,6 +30,7 @@ from .mapping_rows import MapSummary, OnRow, Row, Rows, printable
 from .policy import Control
 from .provenance import Provenance, write_image
 from .result import Result
+from .resuming import PART_OF
 
 if TYPE_CHECKING:
     from .remote import Workers
@@ -170,6 +171,7 @@ class Mapper:
             use_store=job.use_store,
             control=Control(job.cancel),
             catalogue=job.catalogue,
+            notes={PART_OF: "diptych map"},
             **elsewhere,
         )
 

@@ -62,7 +62,7 @@ def left_by(events: Iterable[Event]) -> Left:
         if event.kind == "run started":
             facts = event.facts
             plan = parse_plan(facts["plan"]) if "plan" in facts else None
-        elif event.kind == "plan":
+        elif event.kind == "plan" and "plan" in event.facts:
             plan = parse_plan(event.facts["plan"])
         elif event.kind == "run resumed":
             suspects.update(running)

@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 5.0
 """How long a call waits at most for others whose models are in memory."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Task:
     """One call that could start now."""
 

@@ -136,6 +136,7 @@ class Work:
         self._profile = choose_profile(options.profile).profile
         self._shelf = shelf(options.home)
         self._request = request
+        self._given: Plan | None = None
         self._on_event = options.on_event or (lambda event: None)
 
     def carry_out(self, make: Callable[[Limits], Plan], plan: Plan | None = None) -> Result:
@@ -144,6 +145,7 @@ class Work:
         `plan` is what `make` starts from, where there is one: noted at once, so that the run can be resumed with it.
         """
         store = self._shelf.store if self._options.use_store else None
+        self._given = plan
         facts = {
             "profile": self._profile.name,
             "policy": asdict(self._options.policy),
@@ -191,7 +193,9 @@ class Work:
 
     def _run(self, run: str, plan: Plan, left: Left | None) -> list[StepRecord]:
         log, kept = self._shelf.log, self._shelf
-        self._on_event(log.append(run, "plan", None, {"plan": plan.document()}))
+        # Written only where it is not the plan that the run was started with: plans can be long.
+        facts = {} if plan is self._given else {"plan": plan.document()}
+        self._on_event(log.append(run, "plan", None, facts))
         log.flush()
         options, device = self._options, self._profile.device
         store = kept.store if options.use_store else None

@@ -10,7 +10,9 @@ from .plan import Plan, Step
 
 def with_seeds(plan: Plan, catalogue: Catalogue, draw: random.Random) -> Plan:
     """Return the plan with a seed in [0, 2**32) for every generative step that has none; others stay as they are."""
-    return plan.model_copy(update={"steps": [_seeded(step, catalogue, draw) for step in plan.steps]})
+    steps = [_seeded(step, catalogue, draw) for step in plan.steps]
+    changed = any(new is not old for new, old in zip(steps, plan.steps, strict=True))
+    return plan.model_copy(update={"steps": steps}) if changed else plan
 
 
 def _seeded(step: Step, catalogue: Catalogue, draw: random.Random) -> Step:
