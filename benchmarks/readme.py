@@ -1,4 +1,4 @@
-"""Writes the figures of `benchmarks/results` into the README: `python benchmarks/readme.py`.
+"""Writes the figures of `benchmarks/results` into the README and the model card: `python benchmarks/readme.py`.
 
 Each table stands between `<!-- figures: NAME -->` and `<!-- end -->`; what is between them is replaced.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+PAGES = (ROOT / "README.md", ROOT / "planners" / "adapter" / "README.md")
 
 
 def planner(found: dict[str, Any]) -> list[str]:
@@ -39,13 +40,44 @@ def goals(found: dict[str, Any]) -> list[str]:
     return ["| | measured | goal | |", "|---|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
+def engine(found: dict[str, Any]) -> list[str]:
+    """Microseconds per step of every contestant at every length, the best of several rounds; then the goals."""
+    rows = found["microseconds_per_step"]
+    lengths = sorted({row["steps"] for row in rows})
+    names = list(dict.fromkeys(row["contestant"] for row in rows))
+    figures = {(row["contestant"], row["steps"]): row for row in rows}
+
+    def cell(name: str, steps: int) -> str:
+        row = figures.get((name, steps))
+        if row is None:
+            return "–"
+        return " / ".join(f"{row[key]:,.0f}" for key in ("cold_us", "cached_us") if row.get(key) is not None)
+
+    return [
+        "| µs per step, cold / everything known | " + " | ".join(f"{steps:,} steps" for steps in lengths) + " |",
+        "|---" * (len(lengths) + 1) + "|",
+        *(f"| {name} | " + " | ".join(cell(name, steps) for steps in lengths) + " |" for name in names),
+        "",
+        *goals(found),
+    ]
+
+
+def eviction(found: dict[str, Any]) -> list[str]:
+    """Seconds of loading as a multiple of the optimum."""
+    lines = ["| seconds of loading, times the optimum | least recently used | ours | goal |", "|---|---|---|---|"]
+    for row in found["results"]:
+        lru, ours = (row["policies"][name]["times_optimum"] for name in ("least recently used", "ours"))
+        lines.append(f"| {row['setting']} | {lru:.3f} | {ours:.3f} | 1.05 |")
+    return lines
+
+
 def _figure(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {"planner": planner}
+TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {"planner": planner, "engine": engine, "eviction": eviction}
 """Tables that are more than a list of goals."""
 
 
@@ -62,8 +94,8 @@ def filled(text: str) -> str:
 
 
 def main() -> None:
-    path = ROOT / "README.md"
-    path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ class Execution:
     def _look_ahead(self, step: Step) -> None:
         """Tell the pool what comes after a step that begins, and let it bring the next model meanwhile."""
         engine, bindings = self._engine, self._foresight.bindings
-        steps = self._foresight.ahead(self._state.ended.keys() | self._state.running)
+        steps = self._foresight.ahead(self._state.ended, self._state.running)
         now = engine.leases(engine.catalogue[step.tool])
         uses = self._lanes.foresee(self._run, steps, now, self._foresight.expected(step.tool))
         pool, profile = engine.pool, engine.profile
@@ -223,6 +223,8 @@ class Execution:
                 self.emit("note", job.step.id, {"traceback": outcome.trace})
         else:
             job.stopped = job.stopped or str(outcome)
+        if job.dead:
+            self._unqueue(job)
         self._end_if_idle(job)
 
     def _end_if_idle(self, job: Job) -> None:
@@ -315,12 +317,15 @@ class Execution:
         if name not in self._jobs:
             self._take(self._state.drop(name, reason))
             return
-        self._jobs[name].stopped = reason
-        self._unqueue(self._jobs[name])
-        self._end_if_idle(self._jobs[name])
+        job = self._jobs[name]
+        job.stopped = reason
+        self._unqueue(job)
+        self._end_if_idle(job)
 
     def _unqueue(self, job: Job) -> None:
-        self._tasks += [task for task in self._lanes.scheduler.clear(self._run) if task.job.job is not job]
+        """Take back the calls of a step that no lane has begun with."""
+        if len(job.calls) > job.active:
+            self._tasks += [task for task in self._lanes.scheduler.clear(self._run) if task.job.job is not job]
 
     def _expire(self) -> None:
         """Fail steps that have been on a lane for too long; the lane is replaced should the call not give up."""

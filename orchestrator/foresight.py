@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 
 from ..planners.plan import Step
 from .calls import Result
@@ -10,6 +11,7 @@ from .engine import Engine
 from .estimates import megapixels
 from .lane import measured_name
 from .state import RunState, remaining_path
+from .turns import MOST_TURNS
 
 _UNKNOWN_SECONDS = 1.0
 """What a step that was never measured counts for."""
@@ -32,7 +34,7 @@ class Foresight:
         self._leases = {
             name: engine.leases(catalogue[step.tool]) for name, step in steps.items() if catalogue[step.tool].models
         }
-        self._in_order = sorted(self._leases, key=lambda name: -self.rank[name])
+        self._left = dict.fromkeys(sorted(self._leases, key=lambda name: -self.rank[name]))
         self._seconds = {name: costs[steps[name].tool] for name in self._leases}
         self.bindings = {lease: binding for leases in self._leases.values() for lease, binding in leases.items()}
         """Every model that the run needs, by the name of its lease; empty: none."""
@@ -48,6 +50,12 @@ class Foresight:
         self._known[tool] = estimate.seconds
         return estimate.seconds
 
-    def ahead(self, begun: Collection[str]) -> list[tuple[Collection[str], float]]:
-        """Return (leases, expected seconds) of the steps with models that are not among `begun`, the next one first."""
-        return [(self._leases[name], self._seconds[name]) for name in self._in_order if name not in begun]
+    def ahead(self, ended: Collection[str], running: Collection[str]) -> list[tuple[Collection[str], float]]:
+        """Return (leases, expected seconds) of the steps with models that have not begun, the next one first."""
+        steps: list[tuple[Collection[str], float]] = []
+        for name in tuple(islice(self._left, MOST_TURNS)):
+            if name in ended or name in running:
+                del self._left[name]
+            else:
+                steps.append((self._leases[name], self._seconds[name]))
+        return steps

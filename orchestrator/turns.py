@@ -6,7 +6,8 @@ import heapq
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-_MOST_TURNS = 400
+MOST_TURNS = 400
+"""Steps that are looked at; what comes later has no bearing on what goes now."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Ahead:
     """Leases and expected seconds of each step that has not begun, in the order in which they will start."""
 
 
-def next_uses(runs: Sequence[Ahead], wait: float = 0.0, most: int = _MOST_TURNS) -> dict[str, float]:
+def next_uses(runs: Sequence[Ahead], wait: float = 0.0, most: int = MOST_TURNS) -> dict[str, float]:
     """Return lease name → seconds until its first use, when the lane is free in `wait` seconds.
 
     The runs take turns as the scheduler lets them: always the one that has been served least. Without that, every

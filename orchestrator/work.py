@@ -27,7 +27,7 @@ from .policy import DEFAULT_POLICY, Control, Policy
 from .pool import ModelPool, device_budget_mb
 from .provenance import Provenance, describe
 from .result import Result, Status, answer_of, checks_of
-from .resuming import Left, describe_inputs
+from .resuming import PART_OF, Left, describe_inputs
 from .store import Store
 
 OnEvent = Callable[[Event], None]
@@ -144,7 +144,9 @@ class Work:
 
         `plan` is what `make` starts from, where there is one: noted at once, so that the run can be resumed with it.
         """
-        store = self._shelf.store if self._options.use_store else None
+        # Of a part of a greater work, what it takes to resume it is not kept: see PART_OF.
+        whole = PART_OF not in self._options.notes
+        store = self._shelf.store if self._options.use_store and whole else None
         self._given = plan
         facts = {
             "profile": self._profile.name,

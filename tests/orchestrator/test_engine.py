@@ -128,6 +128,14 @@ def test_for_each_keeps_one_result_per_item(tmp_path: Path) -> None:
     assert CALLS["lighten"] == 1
 
 
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_an_item_that_fails_ends_its_step_once(lanes: int, tmp_path: Path) -> None:
+    steps = ["h halves image=$photo", "a refuse image=$h for_each=image", "j join images=$a", "b lighten image=$photo"]
+    result = execute(plan(steps, "j b"), tmp_path, lanes=lanes)
+    assert statuses(result) == {"h": "done", "a": "failed", "j": "skipped", "b": "done"}
+    assert CALLS["refuse"] <= lanes
+
+
 def test_numbers_and_words_reach_parameters(tmp_path: Path) -> None:
     steps = ["n mean image=$photo", "s say words=hello number=$n", "t say words=$s number=1"]
     result = execute(plan(steps, "t n"), tmp_path)
