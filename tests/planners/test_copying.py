@@ -1,0 +1,44 @@
+"""Free text in a plan is made of the words of the request, with typing errors mended."""
+
+from __future__ import annotations
+
+import pytest
+
+from diptych.planners.copying import words_of
+from diptych.planners.notation import grammar
+from diptych.tools.catalogue import load_catalogue
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ("Blur the man's face, please.", ["man's", "face"]),
+        ("remov the drmu form the picture", ["drum"]),
+        ("blur the persn's eyes", ["person's", "eyes"]),
+        ('write "Who did this?" at the top', ["Who", "did", "this?"]),
+        ("put «Straße 12» below", ["Straße", "12"]),
+        ("make it #ff8800", ["#ff8800"]),
+        ("a red/blue frame", ["red", "blue"]),
+        ("hide it", ["black"]),
+    ],
+)
+def test_what_was_said_or_meant_may_be_written(request_: str, words: list[str]) -> None:
+    allowed = words_of(request_)
+    assert allowed is not None and set(words) <= set(allowed)
+
+
+def test_what_was_not_said_may_not() -> None:
+    allowed = words_of("make the background plum and remove the crow")
+    assert allowed is not None and not {"pink", "crowd", "cream"} & set(allowed)
+
+
+@pytest.mark.parametrize(
+    "request_", ["mets un fond rouge", "haz el fondo rojo", "удали фон", " ".join(f"part{n}" for n in range(200))]
+)
+def test_other_languages_and_long_stories_are_left_alone(request_: str) -> None:
+    assert words_of(request_) is None
+
+
+def test_quotes_and_backslashes_in_a_request_make_a_sound_grammar() -> None:
+    rules = grammar(["photo"], load_catalogue(), words=words_of('write "a\\b" and c"d'))
+    assert "word ::= " in rules and '"a\\\\\\\\b"' in rules
