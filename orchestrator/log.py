@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import islice
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,9 @@ class Log:
         self._keep_runs = keep_runs
         self._lock = threading.Lock()
         self._sequences: dict[str, int] = {}
-        self._pending: list[Event] = []
-        self._flushed = 0
+        self._pending: list[tuple[int, Event]] = []
+        """In order, each with its place among all that were ever appended."""
+        self._appended = 0
 
     def start(self, request: str, facts: Mapping[str, Any] | None = None) -> Event:
         """Begin a run; the event that comes back carries its new id. The run is durable when this returns."""
@@ -102,13 +103,15 @@ class Log:
         with self._lock:
             sequence = self._sequences[run] = self._sequences.get(run, 0) + 1
             event = Event(run, sequence, time.time(), kind, step, facts or {})
-            self._pending.append(event)
+            self._pending.append((self._appended, event))
+            self._appended += 1
         return event
 
     def finish(self, run: str, status: str, facts: Mapping[str, Any] | None = None) -> Event:
         """End a run; durable when this returns."""
         event = self.append(run, "run finished", facts={"status": status, **(facts or {})})
-        self.flush()
+        # Not those of other runs: their results may not be in the store yet.
+        self.flush(run=run)
         with self._database.transaction() as rows:
             rows.execute("UPDATE runs SET finished = ?, status = ? WHERE id = ?", (event.at, status, run))
         self._sequences.pop(run, None)
@@ -117,18 +120,22 @@ class Log:
     def mark(self) -> int:
         """Return a number for `flush`: everything that has been appended until now."""
         with self._lock:
-            return self._flushed + len(self._pending)
+            return self._appended
 
-    def flush(self, mark: int | None = None) -> None:
-        """Commit what is pending, or only what was appended before `mark`. Raises UsageError; nothing is lost then."""
+    def flush(self, mark: int | None = None, *, run: str | None = None) -> None:
+        """Commit what is pending: all of it, what was appended before `mark`, or what is of one run.
+
+        Raises UsageError; nothing is lost then.
+        """
         with self._lock:
-            count = len(self._pending) if mark is None else mark - self._flushed
-            if count <= 0:
+            wanted = [
+                (mark is None or number < mark) and (run is None or event.run == run) for number, event in self._pending
+            ]
+            if not any(wanted):
                 return
             with self._database.transaction() as rows:
-                rows.executemany(_INSERT, map(_row, islice(self._pending, count)))
-            del self._pending[:count]
-            self._flushed += count
+                rows.executemany(_INSERT, (_row(event) for _, event in compress(self._pending, wanted)))
+            self._pending = [entry for entry, written in zip(self._pending, wanted, strict=True) if not written]
 
     def abandoned(self) -> list[RunInfo]:
         """Return the runs without an end whose process is dead, the oldest first."""

@@ -165,7 +165,7 @@ class Work:
         """Carry out an adopted run from where it was left; `make` gives its plan."""
         facts = {"suspects": dict(left.suspects), "given up": sorted(left.doomed)}
         self._on_event(self._shelf.log.append(run, "run resumed", None, facts))
-        self._shelf.log.flush()
+        self._shelf.log.flush(run=run)
         return self._finish(run, lambda: self._attempt(run, make, left))
 
     def _finish(self, run: str, attempt: Callable[[], Result]) -> Result:
@@ -198,7 +198,7 @@ class Work:
         # Written only where it is not the plan that the run was started with: plans can be long.
         facts = {} if plan is self._given else {"plan": plan.document()}
         self._on_event(log.append(run, "plan", None, facts))
-        log.flush()
+        log.flush(run=run)
         options, device = self._options, self._profile.device
         store = kept.store if options.use_store else None
         models = pool(device, kept.estimates)

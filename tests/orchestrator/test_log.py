@@ -30,6 +30,20 @@ def test_runs_are_listed_latest_first_and_bounded(tmp_path: Path) -> None:
     assert log.replay(runs[0]) == [] and log.runs()[0].finished is not None
 
 
+def test_a_run_that_ends_commits_nothing_of_another(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.db")
+    first, second = log.start("first").run, log.start("second").run
+    log.append(second, "step finished", "a")
+    mark = log.mark()
+    log.append(second, "step finished", "b")
+    log.finish(first, "done")
+    late = Log(tmp_path / "log.db")
+    assert [event.kind for event in late.replay(first)] == ["run started", "run finished"]
+    assert [event.step for event in late.replay(second)] == [None]
+    log.flush(mark)
+    assert [event.step for event in late.replay(second)] == [None, "a"]
+
+
 KILLED = """
 import sys, threading
 sys.path.insert(0, sys.argv[2])
