@@ -99,11 +99,13 @@ def _hook(pieces: Sequence[Piece]) -> Hook:
     """Return what a tool's ticks call: progress for each step of the batch, and the order to give up."""
 
     def hook(done: int, total: int) -> None:
-        if all(piece.unwanted for piece in pieces):
+        if all([piece.unwanted for piece in pieces]):
             raise Cancelled("the run was cancelled")
+        if not total:
+            return
         now = time.monotonic()
         for piece in pieces:
-            if total and (now - piece.told >= _PROGRESS_SECONDS or done == total):
+            if now - piece.told >= _PROGRESS_SECONDS or done == total:
                 piece.told = now
                 piece.run.emit("step progress", piece.job.step.id, {"done": done, "total": total})
 

@@ -113,14 +113,16 @@ class Lanes:
                     self._threads.pop(me, None)
                     return
                 models = batch[0].models
-                self._busy |= models
+                if models:
+                    self._busy |= models
                 for task in batch:
                     task.job.start()
                 self._wake(kind, self.scheduler.waiting[kind])
             batch[0].job.make(batch)
             del batch  # an idle lane must not keep the pictures of a run that is over
-            with self.lock:
-                self._busy -= models
+            if models:
+                with self.lock:
+                    self._busy -= models
 
     def _next(self, kind: LaneKind) -> list[Task]:
         """Return the next batch, after a wait if need be; empty when nothing has come for a while."""

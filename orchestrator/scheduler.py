@@ -127,13 +127,17 @@ class Scheduler:
 
     def _first(self, lane: LaneKind, resident: Collection[str], busy: Set[str], now: float) -> Task | None:
         runs = [queue for queue in self._runs.values() if queue.groups and not queue.paused]
-        for queue in sorted(runs, key=lambda queue: (-queue.priority, queue.served)):
+        if len(runs) > 1:
+            runs.sort(key=lambda queue: (-queue.priority, queue.served))
+        for queue in runs:
             heads = [
                 heap[0][2]
                 for (kind, _, models), heap in queue.groups.items()
                 if kind == lane and not (busy and models & busy)
             ]
-            if not heads:
+            if len(heads) < 2:
+                if heads:
+                    return heads[0]
                 continue
             late = [task for task in heads if now - task.since > self.patience]
             ready = [task for task in heads if task.models.issubset(resident)]
