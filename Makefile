@@ -45,9 +45,9 @@ weights: $(READY)
 	@$(BIN)/diptych fetch --all >/dev/null
 
 demo: setup
-	@echo "==> diptych run \"blur the face, then make everything except the person black and white\" examples/photos/astronaut.jpg"
+	@echo "==> diptych run \"blur the face and make everything but the person black and white\" examples/photos/astronaut.jpg"
 	@mkdir -p out
-	$(BIN)/diptych run "blur the face, then make everything except the person black and white" \
+	$(BIN)/diptych run "blur the face and make everything but the person black and white" \
 		examples/photos/astronaut.jpg -o out/demo.png --report out/demo.html
 	@echo "==> the picture is out/demo.png, the report of the run out/demo.html"
 

@@ -20,7 +20,7 @@ from diptych.tools.weights import home
 
 ROOT = Path(__file__).parent.parent
 REQUESTS = (
-    "blur the face, then make everything except the person black and white",
+    "blur the face and make everything but the person black and white",
     "replace the background with light blue",
     "remove the text",
     "how many people are there?",

@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -73,6 +74,7 @@ def describe(
     return Provenance(plan, profile.name, models, versions, inputs, package_version())
 
 
+@cache
 def package_version() -> str:
     """Return the version of the installed package, or `source` where it runs from a checkout."""
     try:

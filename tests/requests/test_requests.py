@@ -14,13 +14,9 @@ from tests.requests.cases import CASES, Case
 from tests.requests.pictures import picture
 
 NOT_YET: dict[str, str] = {
-    "compound-blur-the-face-and-make-everything-but-the-person-bl": "grays what is around the face as well",
-    "compound-write-summer-trip-across-the-top-in-yellow-and-put": "writes it at the bottom",
+    "compound-i-need-a-square-version-for-my-profile-picture-cent": "resizes by percent and crops to a ratio of 30",
     "compound-tell-me-what-the-qr-code-says-and-then-wipe-it-off": "asks an instruct editor to wipe the code off",
-    "several-use-the-second-photo-as-the-background-for-the-woman": "looks for the woman in the second photo",
-    "question-which-website-does-that-code-lead-to": "refuses as general knowledge",
-    "typo-brighen-it-up-a-litle-and-bost-the-colors": "two typos: does not brighten",
-    "condition-pixelate-the-faces-if-there-are-any-if-not-turn-it": "the 'if not' is lost",
+    "question-is-there-anybody-in-this-picture": "asks a model that answers questions, which this profile lacks",
 }
 """Requests that the shipped planner still gets wrong, and how: reported, and expected to fail."""
 
