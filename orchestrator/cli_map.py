@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..tools.errors import UsageError
 from .cli_console import DONE, FAILED, INTERRUPTED, Surface
+from .policy import Control
 
 if TYPE_CHECKING:
     from ..planners.plan import Plan
@@ -90,8 +89,12 @@ def run_map(
         workers = executors(on, choose_profile(options["profile"]).profile)
         if workers is not None:
             stack.enter_context(workers)
-        cancel, bar = stack.enter_context(_interruptible()), stack.enter_context(_Bar(surface))
-        summary = map_plan(plan, files, out, others=given, workers=workers, on_row=bar.take, cancel=cancel, **options)
+        control = Control()
+        stack.enter_context(control.interruptible())
+        bar = stack.enter_context(_Bar(surface))
+        summary = map_plan(
+            plan, files, out, others=given, workers=workers, on_row=bar.take, cancel=control.cancelled, **options
+        )
     tell(summary, plan, out, surface)
     return _exit_code(summary)
 
@@ -166,19 +169,3 @@ def _status(summary: MapSummary) -> str:
 
 def _exit_code(summary: MapSummary) -> int:
     return {"cancelled": INTERRUPTED, "failed": FAILED, "done": DONE}[_status(summary)]
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C sets; the second one ends the program."""
-    cancel, before = threading.Event(), signal.getsignal(signal.SIGINT)
-
-    def stop(number: int, frame: Any) -> None:
-        cancel.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield cancel
-    finally:
-        signal.signal(signal.SIGINT, before)

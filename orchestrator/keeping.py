@@ -1,7 +1,8 @@
 """The I/O lane: makes what a run has produced durable, beside the lanes that compute.
 
 Results go first and events second, so that a step whose end is in the log has its result in the store: whatever the
-moment at which the process dies, a finished step is not made again.
+moment at which the process dies, a finished step is not made again. (Not so once the store cannot be written: the log
+goes on then, and the run says so.)
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class Lane:
             results = self._climb(calls, hook)
         except Cancelled as error:
             return [error for _ in calls]
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # whatever it is: the culprit is named when its own call is made
             warning = f"a batch of {len(calls)} failed and is made one by one: {_sentence(calls[0].tool.id, error)}"
             self.listener("note", {"warning": warning})
             return [self._outcome(call, hook) for call in calls]
@@ -132,13 +132,6 @@ class Lane:
         """Make a batch of calls, helped by the ladder; what comes back checks its type when it is asked for."""
         tool = calls[0].tool
         bindings = self._bindings(tool)
-        if not bindings:
-            try:
-                hook(0, 0)
-                return self._make(calls, hook, bindings)
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
         names = {self._name(binding) for binding in bindings.values()}
 
         def work(batch: Sequence[Call], low_memory: bool) -> list[Callable[[], Result]]:
