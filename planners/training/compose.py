@@ -195,7 +195,7 @@ class Composer:
 
     def pointing(self) -> Example:
         """Name a thing, then point back at it: `find the faces and blur them`, `pixelate them if there are any`."""
-        if self.draw.random() < 0.2:
+        if self.draw.random() < 0.25:
             return self._read_first()
         thing = self.filler.object()
         kind = self.draw.choice(list(POINTING))
@@ -218,7 +218,7 @@ class Composer:
 
     def _read_first(self) -> Example:
         """Read words or a code, then do something to them: `read the sign and cover it`."""
-        code = self.draw.random() < 0.35
+        code = self.draw.random() < 0.4
         phrase = self.filler.entry("codes" if code else "texts")
         thing = Slot(phrase, aim(phrase))
         kind = self.draw.choice(list(OVER))
@@ -317,7 +317,9 @@ class Composer:
 
     def foreign(self) -> Example:
         """A request in another European language."""
-        request, _, meaning = self.filler.entry("foreign").partition("=>")
+        request, _, meaning = (
+            self._translated() if self.draw.random() < 0.5 else self.filler.entry("foreign")
+        ).partition("=>")
         kind, _, filling = meaning.partition("|")
         slots: dict[str, Slot] = {}
         for part in filling.split(","):
@@ -332,6 +334,13 @@ class Composer:
         draft = Draft(f"${inputs[0]}")
         self.build(Clause(kind, request.strip(), slots), draft, inputs)
         return self._finish(request.strip(), inputs, draft, ["foreign", kind])
+
+    def _translated(self) -> str:
+        """Return a line as in `foreign`, put together from a frame and a thing of the same language."""
+        language, _, frame = self.filler.entry("foreign_frames").partition("|")
+        things = [line for line in phrases()["foreign_things"] if line.startswith(language)]
+        words, _, english = self.draw.choice(things).partition("|")[2].partition("=>")
+        return f"{frame.strip().format(x=words.strip())}={english.strip()}"
 
     # Parts
 

@@ -229,13 +229,21 @@ class Filler:
         return Slot(color, color)
 
     def any(self) -> Slot:
-        """`a dog`, `any people`: for questions about presence."""
+        """`a dog`, `any people`, `anybody`: for questions about presence."""
+        if self.chance(0.08):
+            noun = self.draw.choice(["anybody", "anyone", "somebody", "someone", "a person", "people"])
+            return Slot(noun, aim(noun))
         if self.chance(0.4):
             noun = self.entry("plurals")
             return Slot(f"any {noun}", Target("object", noun))
         noun = self.draw.choice(["face", "person", "text", "qr code"]) if self.chance(0.4) else self.bare_object()
         article = "an " if noun[0] in "aeiou" else "a "
         return Slot(("" if noun == "text" else article) + noun, aim(noun))
+
+    def many(self) -> Slot:
+        """`any dogs`, `people`: after `are there`."""
+        noun = self.draw.choice(["faces", "people", "persons"]) if self.chance(0.3) else self.entry("plurals")
+        return Slot(("any " if self.chance(0.6) else "") + noun, Target("object", noun))
 
     def bare(self) -> Slot:
         noun = self.entry("plurals") if self.chance(0.5) else self.entry("objects")
@@ -337,6 +345,7 @@ SLOTS: dict[str, Callable[[Filler], Slot]] = {
     "o": Filler.object,
     "n": Filler.plural,
     "any": Filler.any,
+    "many": Filler.many,
     "bare": Filler.bare,
     "c": Filler.color,
     "c2": Filler.color,

@@ -81,43 +81,87 @@ def loss_of(model: Any, batch: list[tuple[list[int], int]]) -> Any:
         mask[row, : len(ids)] = 1
         wanted[row, prompt : len(ids)] = True
     inner = model.base_model.model
-    hidden = inner.model(input_ids=tokens, attention_mask=mask).last_hidden_state[:, :-1]  # (B, T-1, D)
-    logits = inner.lm_head(hidden[wanted[:, 1:]])  # (answer tokens, V)
-    return torch.nn.functional.cross_entropy(logits, tokens[:, 1:][wanted[:, 1:]])
+    with torch.autocast("cpu", torch.bfloat16, enabled=inner.dtype == torch.bfloat16):
+        hidden = inner.model(input_ids=tokens, attention_mask=mask).last_hidden_state[:, :-1]  # (B, T-1, D)
+        logits = inner.lm_head(hidden[wanted[:, 1:]])  # (answer tokens, V)
+    return torch.nn.functional.cross_entropy(logits.float(), tokens[:, 1:][wanted[:, 1:]])
 
 
-def rate_at(progress: float) -> float:
+def rate_at(progress: float, peak: float = PEAK_RATE) -> float:
     """Learning rate: a short warm-up, a plateau until half of the time, then a straight line to zero."""
-    return PEAK_RATE * min(progress / 0.02, 1.0, max((1.0 - progress) / 0.5, 0.0)) + 1e-6
+    return peak * min(progress / 0.02, 1.0, max((1.0 - progress) / 0.5, 0.0)) + 1e-6
 
 
-def build_model(folder: Path) -> Any:
-    """Return the base model with a fresh adapter, ready to train."""
+def build_model(folder: Path, start: Path | None = None) -> Any:
+    """Return the base model with an adapter, fresh or read from `start`, ready to train.
+
+    Where the processor multiplies bfloat16 faster than float32, the frozen weights are bfloat16.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    return get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=TARGETS))
+    dtype = torch.bfloat16 if has_bfloat16() else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="eager")
+    model = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=TARGETS))
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()
+    if start:
+        read_adapter(model, start)
+    return model
 
 
-def train(examples: int, seed: int, out: Path, threads: int) -> None:
-    """Train on so many examples and keep the adapter in `out` (saved every five minutes)."""
+def read_adapter(model: Any, file: Path) -> None:
+    """Go on from an adapter that `save_adapter` wrote."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(file)
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            weight.data.copy_(tensors[_short(name)])
+
+
+def _short(name: str) -> str:
+    """Return the name of an adapter's tensor in its file."""
+    return name.removeprefix("base_model.model.model.").replace(".default", "")
+
+
+def has_bfloat16() -> bool:
+    """Return whether this processor multiplies bfloat16 natively (AVX-512 BF16 or AMX)."""
+    import torch
+
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and "avx512_bf16" in _processor_flags()
+
+
+def _processor_flags() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def train(
+    examples: int, seed: int, out: Path, threads: int, start: Path | None = None, peak: float = PEAK_RATE
+) -> None:
+    """Train on so many examples and keep the adapter in `out` (saved every five minutes).
+
+    With `start` it goes on from that adapter; what made it is counted in the file that is written.
+    """
     import torch
     from transformers import AutoTokenizer
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(base_folder())
-    model = build_model(base_folder())
+    model = build_model(base_folder(), start)
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=PEAK_RATE, weight_decay=0.01, betas=(0.9, 0.98))
+    before = _training_of(start) if start else ""
     state = _Progress.load(home() / "training" / f"state-{seed}.pt", model, optimizer)
     stream = batches(Composer(load_catalogue(), seed + state.rounds), tokenizer)
     saved = time.monotonic()
     while state.examples < examples:
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(state.examples / examples)
+            group["lr"] = rate_at(state.examples / examples, peak)
         batch = next(stream)
         loss = loss_of(model, batch)
         loss.backward()
@@ -130,10 +174,10 @@ def train(examples: int, seed: int, out: Path, threads: int) -> None:
         if time.monotonic() - saved > 300:
             state.seconds += time.monotonic() - saved
             saved = time.monotonic()
-            save_adapter(model, out, state)
+            save_adapter(model, out, state, before)
             state.save(model, optimizer)
     state.seconds += time.monotonic() - saved
-    save_adapter(model, out, state)
+    save_adapter(model, out, state, before)
     state.save(model, optimizer)
 
 
@@ -177,18 +221,27 @@ class _Progress:
         self.path.with_suffix(".tmp").replace(self.path)
 
 
-def save_adapter(model: Any, folder: Path, state: _Progress) -> None:
-    """Write the adapter as fp16 safetensors, with the figures of the training in its header."""
+def _training_of(adapter: Path) -> str:
+    """Return what the header of an adapter's file says about its training."""
+    from safetensors import safe_open
+
+    with safe_open(adapter, "pt") as file:
+        return str((file.metadata() or {}).get("training", ""))
+
+
+def save_adapter(model: Any, folder: Path, state: _Progress, before: str = "") -> None:
+    """Write the adapter as fp16 safetensors, with the figures of the training, and of those before, in its header."""
     import torch
     from safetensors.torch import save_file
 
     tensors = {}
     for name, weight in model.named_parameters():
         if weight.requires_grad:
-            short = name.removeprefix("base_model.model.model.").replace(".default", "")
-            tensors[short] = weight.detach().to(torch.float16).contiguous()
+            tensors[_short(name)] = weight.detach().to(torch.float16).contiguous()
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"rank": str(RANK), "alpha": str(ALPHA), "base": BASE, "training": json.dumps(state.counts())}
+    if before:
+        facts["before"] = before
     save_file(tensors, folder / ".planner.tmp", metadata=facts)
     (folder / ".planner.tmp").replace(folder / ADAPTER.name)
 
@@ -198,9 +251,11 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=13000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--start", type=Path, help="an adapter to go on from (default: a fresh one)")
+    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="peak learning rate")
     parser.add_argument("--out", type=Path, default=ADAPTER.parent)
     args = parser.parse_args()
-    train(args.examples, args.seed, args.out, args.threads)
+    train(args.examples, args.seed, args.out, args.threads, args.start, args.rate)
 
 
 if __name__ == "__main__":
