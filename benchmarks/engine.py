@@ -4,6 +4,7 @@ Chains of no-op steps (a number plus one), every first run in an empty folder, e
 own that stays; they take turns within each round, so that whatever else the machine does meets all of them alike.
 The figure of a contestant is its best round; the medians stand beside it. Diptych is timed with everything that
 `run_plan` does (checks of the plan, log, store, provenance); the peers from their compiled graph to their answer.
+Everybody's files are made and opened before the clock starts.
 """
 
 from __future__ import annotations

@@ -13,15 +13,15 @@ from ..planners.plan import Step, referenced
 from ..tools.errors import ToolError
 from ..tools.model import Model
 from ..tools.profiles import Profile
-from ..tools.tool import Param, Port, Tool, Type
+from ..tools.tool import Port, Tool, Type
 from ..tools.values import KINDS, Number, Text, Value, Verdict
-from .keys import Digests, revisions, step_key
+from .keys import Digests, StepKey, revisions
 
 Result = Value | tuple[Value, ...]
 """What flows along one edge: a value, or a list of them."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Held:
     """A result by its content; the values themselves may have been let go, and are loaded again when needed."""
 
@@ -32,8 +32,9 @@ class Held:
     @classmethod
     def of(cls, result: Result) -> Held:
         """Hold a result; this is where its digest is computed."""
-        values = result if isinstance(result, tuple) else (result,)
-        return cls(tuple(value.digest for value in values), isinstance(result, tuple), values)
+        if isinstance(result, tuple):
+            return cls(tuple([value.digest for value in result]), True, result)
+        return cls((result.digest,), False, (result,))
 
     @property
     def result(self) -> Result:
@@ -62,16 +63,17 @@ class Wire:
 
     def digests(self, source: Source) -> Digests:
         """Return the content that arrives here."""
-        flat = [digest for name in self.names for digest in source.held(name).digests]
-        if self.many:
-            return flat
-        return flat[self.item or 0]
+        if len(self.names) == 1 and not self.many:
+            return source.held(self.names[0]).digests[self.item or 0]
+        return [digest for name in self.names for digest in source.held(name).digests]
 
     def value(self, source: Source) -> Value | list[Value]:
         """Return what the tool gets."""
+        if len(self.names) == 1 and not self.many:
+            result = source.value(self.names[0])
+            return result[self.item or 0] if isinstance(result, tuple) else result
         results = [source.value(name) for name in self.names]
-        flat = [value for result in results for value in (result if isinstance(result, tuple) else (result,))]
-        return flat if self.many else flat[self.item or 0]
+        return [value for result in results for value in (result if isinstance(result, tuple) else (result,))]
 
 
 @dataclass(slots=True)
@@ -94,35 +96,50 @@ class Call:
         return check_type(self.tool, self.tool.function(**arguments, **self.params, **models))
 
 
-def bind(step: Step, tool: Tool, profile: Profile, source: Source) -> list[Call]:
-    """Return the calls that a step stands for: one, or one per item of its list.
+class Binder:
+    """Makes the calls of the steps of one run, which takes its values from `source`."""
 
-    Raises ToolError when a value that was computed does not fit the parameter it is meant for.
-    """
-    if step.for_each is None:
-        return [_bind_one(step, tool, profile, source, None)]
-    name = referenced(step.args[step.for_each])
-    assert name is not None
-    return [_bind_one(step, tool, profile, source, item) for item in range(len(source.held(name).digests))]
+    def __init__(self, profile: Profile, source: Source) -> None:
+        self._profile, self._source = profile, source
+        self._common: dict[str, tuple[StepKey, dict[str, Any]]] = {}
+        """Tool → what all of its calls have in common: the beginning of their keys, and the defaults."""
 
+    def bind(self, step: Step, tool: Tool) -> list[Call]:
+        """Return the calls that a step stands for: one, or one per item of its list.
 
-def _bind_one(step: Step, tool: Tool, profile: Profile, source: Source, item: int | None) -> Call:
-    wires: dict[str, Wire] = {}
-    for port in tool.ports.values():
-        wire = _wire(port, step.args.get(port.name), item if port.name == step.for_each else None, source)
-        if wire:
-            wires[port.name] = wire
-    params = {
-        param.name: _param(step, tool, param, item if param.name == step.for_each else None, source)
-        for param in tool.params.values()
-    }
-    inputs = {port: wires[port].digests(source) if port in wires else None for port in tool.ports}
-    key = step_key(tool.id, tool.version, params, revisions(tool, profile), inputs)
-    return Call(key, tool, wires, params, source)
+        Raises ToolError when a value that was computed does not fit the parameter it is meant for.
+        """
+        if step.for_each is None:
+            return [self._one(step, tool, None)]
+        name = referenced(step.args[step.for_each])
+        assert name is not None
+        return [self._one(step, tool, item) for item in range(len(self._source.held(name).digests))]
+
+    def _one(self, step: Step, tool: Tool, item: int | None) -> Call:
+        common = self._common.get(tool.id)
+        if common is None:
+            defaults = {param.name: param.default for param in tool.params.values()}
+            common = StepKey(tool.id, tool.version, revisions(tool, self._profile)), defaults
+            self._common[tool.id] = common
+        key, defaults = common
+        source, args = self._source, step.args
+        wires: dict[str, Wire] = {}
+        inputs: dict[str, Digests] = {}
+        for port in tool.ports.values():
+            value = args.get(port.name)
+            wire = _wire(port, value, item if port.name == step.for_each else None, source) if value else None
+            if wire:
+                wires[port.name] = wire
+            inputs[port.name] = wire.digests(source) if wire else None
+        params = dict(defaults)
+        for name, value in args.items():
+            if name in params:
+                params[name] = _param(tool, name, value, item if name == step.for_each else None, source)
+        return Call(key.of(params, inputs), tool, wires, params, source)
 
 
 def _wire(port: Port, value: Any, item: int | None, source: Source) -> Wire | None:
-    names = tuple(name for name in map(referenced, value if isinstance(value, list) else [value]) if name)
+    names = tuple([name for name in map(referenced, value if isinstance(value, list) else (value,)) if name])
     if not names:
         return None
     if not port.type.many and item is None and source.held(names[0]).many:
@@ -130,18 +147,15 @@ def _wire(port: Port, value: Any, item: int | None, source: Source) -> Wire | No
     return Wire(names, port.type.many, item)
 
 
-def _param(step: Step, tool: Tool, param: Param, item: int | None, source: Source) -> Any:
-    value = step.args.get(param.name, param.default)
+def _param(tool: Tool, param: str, value: Any, item: int | None, source: Source) -> Any:
     name = referenced(value)
     if name:
-        value = _plain(source.value(name), item, words="Text" in param.accepts)
-    elif param.name not in step.args:
-        return value
+        value = _plain(source.value(name), item, words="Text" in tool.params[param].accepts)
     try:
-        return param.check(value)
+        return tool.params[param].check(value)
     except ValueError as error:
         origin = f", which '${name}' gives" if name else ""
-        raise ToolError(f"argument {param.name!r} of {tool.id!r}: {error}{origin}") from None
+        raise ToolError(f"argument {param!r} of {tool.id!r}: {error}{origin}") from None
 
 
 def _plain(result: Result, item: int | None, *, words: bool) -> Any:

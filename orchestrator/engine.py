@@ -117,7 +117,7 @@ def graph_nodes(plan: Plan, catalogue: Catalogue, only: Collection[str] | None =
     types = output_types(plan, catalogue)
     nodes: dict[str, Node] = {}
     for step in (*plan.steps, *plan.checked_steps()):
-        needs = frozenset(name for argument, name in step.references() if argument != "when")
+        needs = frozenset(name for argument, name in step.references if argument != "when")
         condition = step.when.rpartition("$")[2] if step.when else None
         negated = bool(step.when and step.when.startswith("not "))
         handed_on = through(step, catalogue[step.tool], types) if step.when else None

@@ -16,7 +16,7 @@ from ..planners.plan import Plan, Step
 from ..tools.errors import Cancelled, ToolError, UsageError
 from ..tools.tool import Tool
 from ..tools.values import Value
-from .calls import Call, Held, Result, bind, conditions, truth
+from .calls import Binder, Call, Held, Result, conditions, truth
 from .engine import Engine, Status, StepRecord
 from .foresight import Foresight
 from .holdings import Holdings, together
@@ -58,13 +58,14 @@ class Execution:
         self._kept |= {check.id for check in plan.checked_steps()}
         self._conditions = conditions(list(self._steps.values()))
         self.values = Holdings(engine.store, self._again)
+        self._bind = Binder(engine.profile, self.values).bind
         for name, result in inputs.items():
             self.values.put(name, Held.of(result))
         truths = {name: truth(result) for name, result in inputs.items() if name in self._conditions}
         self._state = RunState(nodes, truths)
         self._foresight = Foresight(engine, self._steps, self._state, inputs)
-        tools = {step.tool: engine.catalogue[step.tool] for step in self._steps.values()}
-        self._ways = {name: self._way(tool) for name, tool in tools.items()}
+        self._tools = {step.tool: engine.catalogue[step.tool] for step in self._steps.values()}
+        self._ways = {name: self._way(tool) for name, tool in self._tools.items()}
         self._users = {name: self._state.graph.out_degree(name) for name in nodes}
         self._records: dict[str, StepRecord] = {}
         self._jobs: dict[str, Job] = {}
@@ -111,34 +112,35 @@ class Execution:
             self._steer()
             self._launch()
 
-    def _launch(self) -> None:
-        """Settle or queue every ready step."""
+    def _launch(self, add: Callable[[list[Task]], Task | None] | None = None) -> Task | None:
+        """Settle or queue every ready step; return what `add` does, which puts calls in line."""
         while self._state.ready:
             for name in tuple(self._state.ready):
                 self._state.start(name)
                 self._begin(self._steps[name])
+        following = None
         if self._tasks:
             tasks, self._tasks = self._tasks, []
-            self._lanes.add(tasks)
+            following = (add or self._lanes.add)(tasks)
         if self._state.over:
             self._over.set()
+        return following
 
     def _begin(self, step: Step) -> None:
         reason = self._doomed.get(step.id)
         try:
-            calls = [] if reason else bind(step, self._engine.catalogue[step.tool], self._engine.profile, self.values)
+            calls = [] if reason else self._bind(step, self._tools[step.tool])
         except (ToolError, UsageError, Cancelled) as error:
             reason = str(error)
         if reason:
             self._end(Job(step, [], [], error=reason))
             return
         job = Job(step, calls, [self._find(call) for call in calls])
-        missing = [index for index, held in enumerate(job.results) if held is None]
-        if not missing:
+        if job.complete:
             self._end(job)
             return
         self._jobs[step.id] = job
-        self._tasks += [self._task(Piece(self, job, index)) for index in missing]
+        self._tasks += [self._task(Piece(self, job, i)) for i, held in enumerate(job.results) if held is None]
 
     def _find(self, call: Call) -> Held | None:
         store = self._engine.store
@@ -189,8 +191,11 @@ class Execution:
         if self._careful or self._foresight.expected(piece.call.tool.id) > _SLOW_SECONDS:
             self._teller.keeper.flush()
 
-    def take_in(self, piece: Piece, outcome: Outcome, seconds: float) -> None:
-        """Take in what one call gave, on the lane that made it."""
+    def take_in(self, piece: Piece, outcome: Outcome, seconds: float, *, alone: bool = False) -> Task | None:
+        """Take in what one call gave, on the lane that made it; return what the lane goes on with, if that is known.
+
+        `alone`: the call was no part of a batch, so that the lane has nothing else to take in.
+        """
         try:
             if isinstance(outcome, Held) and not piece.expired:
                 self._teller.keep(piece.call.key, outcome.result)
@@ -201,10 +206,11 @@ class Execution:
                     self._steer()  # first: what waits for a step that gave up is then cancelled, not skipped
                 if not piece.expired:
                     self._done(piece, outcome, seconds)
-                    self._launch()
+                    return self._launch(self._lanes.go_on if alone else self._lanes.add)
         except BaseException as error:  # a fault of the engine itself: the thread that drives raises it
             self._broken = error
             self._over.set()
+        return None
 
     def _done(self, piece: Piece, outcome: Outcome, seconds: float) -> None:
         job = piece.job
@@ -360,7 +366,7 @@ class Execution:
         if name not in self._steps:
             return _as_list(self.values.value(name))
         step = self._steps[name]
-        calls = bind(step, self._engine.catalogue[step.tool], self._engine.profile, self.values)
+        calls = self._bind(step, self._tools[step.tool])
         results = [self._once_more(call) for call in calls]
         for call, result in zip(calls, results, strict=True):
             self._teller.keep(call.key, result)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import networkx as nx
-
 from ..planners.plan import Plan, Step
 from ..tools.catalogue import Catalogue
 from ..tools.profiles import Profile
 from ..tools.tool import Tool
-from .calls import Held, Result, bind, truth
+from .calls import Binder, Held, Result, truth
 from .engine import graph_nodes
 from .estimates import Estimates, megapixels
 from .lane import measured_name
@@ -69,23 +67,24 @@ def preview_plan(
     steps = {step.id: step for step in (*plan.steps, *plan.checked_steps())}
     nodes = graph_nodes(plan, catalogue)
     size = megapixels(inputs)
+    binder = Binder(profile, known)
     found = {
-        name: _settle(steps[name], nodes[name], catalogue, profile, known, store)
-        for name in nx.topological_sort(structure(nodes))
+        name: _settle(steps[name], nodes[name], catalogue, binder, known, store)
+        for name in structure(nodes).graph["order"]
     }
     return [
         _describe(step, catalogue[step.tool], profile, found[name], size, estimates) for name, step in steps.items()
     ]
 
 
-def _settle(step: Step, node: Node, catalogue: Catalogue, profile: Profile, known: _Known, store: Store) -> bool:
+def _settle(step: Step, node: Node, catalogue: Catalogue, binder: Binder, known: _Known, store: Store) -> bool:
     """Note the content of a step's result if it is known, and say whether it is."""
     try:
         if node.condition and truth(known.value(node.condition)) == node.negated:
             if node.through:
                 known.contents[step.id] = known.held(node.through)
             return True
-        stored = [store.find(call.key) for call in bind(step, catalogue[step.tool], profile, known)]
+        stored = [store.find(call.key) for call in binder.bind(step, catalogue[step.tool])]
     except _Unknown:
         return False
     parts = [part for part in stored if part]

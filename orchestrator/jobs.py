@@ -23,7 +23,7 @@ _PROGRESS_SECONDS = 0.1
 """Progress of one step is reported at most this often."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Job:
     """One step that has been started."""
 
@@ -50,7 +50,7 @@ class Job:
         return None not in self.results
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Piece:
     """One call of a job, on its way through a lane."""
 
@@ -80,8 +80,8 @@ class Piece:
         self.thread = threading.current_thread()
         self.run.started(self)
 
-    def make(self, batch: Sequence[Task]) -> None:
-        """Make the calls of a batch and let each one's run take in what it gave."""
+    def make(self, batch: Sequence[Task]) -> Task | None:
+        """Make the calls of a batch, let each one's run take in what it gave, and return what the lane goes on with."""
         pieces: list[Piece] = [task.job for task in batch]
         for piece in pieces:
             piece.run.about_to_make(piece)
@@ -91,8 +91,11 @@ class Piece:
         if os.getpid() != process:
             os._exit(0)  # a tool forked, and this is the child: the run goes on in the parent only
         seconds = (time.perf_counter() - start) / len(pieces)
+        if len(pieces) == 1:
+            return pieces[0].run.take_in(pieces[0], outcomes[0], seconds, alone=True)
         for piece, outcome in zip(pieces, outcomes, strict=True):
             piece.run.take_in(piece, outcome, seconds)
+        return None
 
 
 def _hook(pieces: Sequence[Piece]) -> Hook:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from ..tools.profiles import Binding, Profile
@@ -24,25 +23,22 @@ _encoder = json.JSONEncoder(
 )
 
 
-def step_key(
-    tool: str, version: int, params: Mapping[str, Any], revisions: Mapping[str, str], inputs: Mapping[str, Digests]
-) -> str:
-    """Return 64 hex digits that name the result of a call.
+class StepKey:
+    """The keys of all calls of one tool; `revisions` maps each capability to its weights."""
 
-    `params` are complete (defaults filled in) and normalised (`Param.check`), so that `50` and `50.0` are one.
-    `revisions` maps each capability to its weights, `inputs` each port to what is connected to it.
-    """
-    state = _started(tool, version, tuple(revisions.items())).copy()
-    plain = {port: _plain(digests) for port, digests in inputs.items()}
-    state.update(_encoder.encode([params, plain]).encode("utf-8", "surrogatepass"))
-    return str(state.hexdigest())
+    def __init__(self, tool: str, version: int, revisions: Mapping[str, str]) -> None:
+        text = _encoder.encode([tool, version, dict(revisions)])
+        self._started = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
 
+    def of(self, params: Mapping[str, Any], inputs: Mapping[str, Digests]) -> str:
+        """Return 64 hex digits that name the result of a call.
 
-@lru_cache(maxsize=4096)
-def _started(tool: str, version: int, revisions: tuple[tuple[str, str], ...]) -> Any:
-    """Return the hash of what all calls of a tool under one profile have in common."""
-    text = _encoder.encode([tool, version, dict(revisions)])
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+        `params` are complete (defaults filled in) and normalised (`Param.check`), so that `50` and `50.0` are one.
+        `inputs` maps each port to what is connected to it.
+        """
+        state = self._started.copy()
+        state.update(_encoder.encode([params, inputs]).encode("utf-8", "surrogatepass"))
+        return state.hexdigest()
 
 
 def revisions(tool: Tool, profile: Profile) -> dict[str, str]:
@@ -54,7 +50,3 @@ def revisions(tool: Tool, profile: Profile) -> dict[str, str]:
 def _revision(binding: Binding, profile: Profile) -> str:
     options = json.dumps(binding.options, sort_keys=True, default=repr) if binding.options else ""
     return f"{binding.revision}:{profile.dtype}{options}"
-
-
-def _plain(digests: Digests) -> Any:
-    return digests if digests is None or isinstance(digests, str) else list(digests)

@@ -14,11 +14,12 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from itertools import compress
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from .database import Database
 
@@ -35,14 +36,14 @@ _INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
 _INFO = "id, request, started, finished, status, owner"
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened in a run.
 
     Kinds: `run started`, `run resumed`, `run finished`, `step started`, `step progress`, `step finished`,
     `step failed`, `step skipped`, `step passed through`, `step cancelled`, `step retried`, `model loaded`,
     `model evicted`, `memory` (a rung of the out-of-memory ladder), `note`, `plan` (about to
-    run; with the plan, where it is not that of the start).
+    run; with the plan, where it is not that of the start), `repair started` (with the amended plan), `repair ended`,
+    `repairs ended`. A failed check is no event of its own: its step finished.
     """
 
     run: str
@@ -52,7 +53,7 @@ class Event:
     """Seconds since 1970; for people. The order is that of the sequence."""
     kind: str
     step: str | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = MappingProxyType({})
     """What there is to say: seconds, digests, error, done, total …"""
 
 

@@ -53,7 +53,7 @@ def background_of(step: Step, plan: Plan, values: Mapping[str, Result], value: V
     """Return the picture that a step looked at: the nearest image above it that fits the value's size."""
     size = value.size_wh if isinstance(value, Mask) else None
     steps = {other.id: other for other in (*plan.steps, *plan.checked_steps())}
-    queue, seen = [name for _, name in step.references()], set[str]()
+    queue, seen = [name for _, name in step.references], set[str]()
     for name in queue:
         if name in seen:
             continue
@@ -63,7 +63,7 @@ def background_of(step: Step, plan: Plan, values: Mapping[str, Result], value: V
             if isinstance(item, Image) and size in (None, item.size_wh):
                 return item
         if name in steps:
-            queue.extend(other for _, other in steps[name].references())
+            queue.extend(other for _, other in steps[name].references)
     return None
 
 

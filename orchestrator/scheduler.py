@@ -110,6 +110,10 @@ class Scheduler:
         heapq.heappush(heap, (-task.rank, next(self._order), task))
         self.waiting[task.lane] += 1
 
+    def alone(self, task: Task) -> bool:
+        """Say whether a call that is ready now would go next: nothing else waits, and it needs no model."""
+        return not task.models and not any(self.waiting.values()) and not self._runs[task.run].paused
+
     def take(
         self, lane: LaneKind, resident: Collection[str] = (), busy: Set[str] = frozenset(), now: float = 0.0
     ) -> list[Task]:

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import networkx as nx
 
 from ..tools.errors import UsageError
 
 Ended = Literal["done", "passed through", "failed", "skipped", "cancelled"]
+_WITH_VALUE = ("done", "passed through")
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,13 @@ class Node:
     through: str | None = None
     """Step or input whose value it hands on when it does not run; None: nothing fits, so it is skipped."""
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """Everything that has to be there, or known, before it can run."""
+        return self.needs if self.condition is None else self.needs | {self.condition}
 
-@dataclass(frozen=True)
-class Ending:
+
+class Ending(NamedTuple):
     """One step has come to its end."""
 
     step: str
@@ -49,22 +54,25 @@ class Ending:
 
 
 def structure(nodes: Mapping[str, Node]) -> nx.DiGraph[str]:
-    """Return the graph of steps, an edge from each step to those that need it. Raises UsageError for a cycle."""
+    """Return the graph of steps, an edge from each step to those that need it. Raises UsageError for a cycle.
+
+    Its attribute `order` lists the steps, each one after all that it needs.
+    """
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(nodes)
-    for name, node in nodes.items():
-        sources = node.needs | ({node.condition} if node.condition else set())
-        graph.add_edges_from((source, name) for source in sources if source in nodes)
-    if not nx.is_directed_acyclic_graph(graph):
+    graph.add_edges_from((source, name) for name, node in nodes.items() for source in node.sources if source in nodes)
+    try:
+        graph.graph["order"] = list(nx.topological_sort(graph))
+    except nx.NetworkXUnfeasible:
         loop = [edge[0] for edge in nx.find_cycle(graph)]
-        raise UsageError(f"the steps {', '.join(map(repr, loop))} wait for each other; break the cycle")
+        raise UsageError(f"the steps {', '.join(map(repr, loop))} wait for each other; break the cycle") from None
     return graph
 
 
 def remaining_path(graph: nx.DiGraph[str], cost: Mapping[str, float]) -> dict[str, float]:
-    """Return, for each step, the cost of the longest way from its start to the end of the run."""
+    """Return, for each step of a `structure`, the cost of the longest way from its start to the end of the run."""
     longest: dict[str, float] = {}
-    for name in reversed(list(nx.topological_sort(graph))):
+    for name in reversed(graph.graph["order"]):
         longest[name] = cost.get(name, 0.0) + max((longest[after] for after in graph.successors(name)), default=0.0)
     return longest
 
@@ -83,6 +91,7 @@ class RunState:
         self._nodes = dict(nodes)
         self._truths = dict(truths or {})
         self._ready: dict[str, None] = {}
+        self._all_well = True
         self._first = self._settle(nodes)
 
     def begin(self) -> list[Ending]:
@@ -190,10 +199,13 @@ class RunState:
         """Whether the value of `name` exists."""
         if name not in self._nodes:
             return True
-        return name in self.ended and self.ended[name].status in ("done", "passed through")
+        ending = self.ended.get(name)
+        return ending is not None and ending.status in _WITH_VALUE
 
     def _missing(self, names: Iterable[str]) -> str | None:
         """Return the root cause why one of `names` will never have a value, or None."""
+        if self._all_well:
+            return None
         for name in sorted(names):
             ending = self.ended.get(name)
             if ending and ending.status == "failed":
@@ -203,8 +215,10 @@ class RunState:
         return None
 
     def _mark(self, name: str, status: Ended, reason: str = "") -> Ending:
-        self.ended[name] = Ending(name, status, reason)
-        return self.ended[name]
+        if status not in _WITH_VALUE:
+            self._all_well = False
+        ending = self.ended[name] = Ending(name, status, reason)
+        return ending
 
     def _word(self, step: str) -> str:
         if step in self.ended:

@@ -21,17 +21,16 @@ CONDITIONS = (Type("Verdict"), Type("Number"))
 def check_arguments(step: Step, catalogue: Catalogue, types: Types) -> Iterator[Problem]:
     """Yield unknown, missing and unfitting arguments; dangling references are reported elsewhere."""
     tool = catalogue[step.tool]
-    names = [*tool.ports, *tool.params]
     for name, value in step.args.items():
         if name in tool.ports:
             yield from _port(step, tool.ports[name], value, catalogue, types)
         elif name in tool.params:
             yield from _param(step, tool.params[name], value, catalogue, types)
         else:
-            yield Problem(f"{tool.id!r} has no such argument{nearest(name, names)}", step.id, name)
-    arguments: list[Port | Param] = [*tool.ports.values(), *tool.params.values()]
-    for argument in arguments:
-        if argument.required and argument.name not in step.args:
+            known = nearest(name, [*tool.ports, *tool.params])
+            yield Problem(f"{tool.id!r} has no such argument{known}", step.id, name)
+    for argument in tool.required:
+        if argument.name not in step.args:
             yield Problem(f"is missing; {_example(argument, step, types)}", step.id, argument.name)
 
 

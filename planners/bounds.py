@@ -29,7 +29,7 @@ def check_bounds(plan: Plan) -> Iterator[Problem]:
         ("inputs", len(plan.inputs), MAX_INPUTS),
         ("outputs", len(plan.outputs), MAX_OUTPUTS),
         ("characters of request", len(plan.request), MAX_REQUEST),
-        ("references", sum(1 for step in plan.steps for _ in step.references()), MAX_REFERENCES),
+        ("references", sum(len(step.references) for step in plan.steps), MAX_REFERENCES),
     )
     for what, number, limit in sizes:
         if number > limit:
@@ -47,6 +47,8 @@ def _step_bounds(step: Step) -> Iterator[Problem]:
         if len(name) > MAX_NAME:
             yield Problem(f"{what} has {len(name)} characters; at most {MAX_NAME} are allowed", step.id[:MAX_NAME])
     for argument, value in step.args.items():
+        if isinstance(value, str) and len(value) <= MAX_NAME >= len(argument):
+            continue  # as most are: a name, or a word
         length = max(len(argument), len(json.dumps(value, default=str)))
         if length > MAX_ARGUMENT or len(argument) > MAX_NAME:
             message = f"is {length} characters long; at most {MAX_ARGUMENT} are allowed"

@@ -66,7 +66,7 @@ def read_steps(text: str, inputs: Sequence[str], catalogue: Catalogue) -> tuple[
         steps.append(step)
     if not steps:
         raise PlanError([Problem("the answer holds no step; write one line per step", kind="malformed")])
-    used = {name for step in steps for _, name in step.references()}
+    used = {name for step in steps for _, name in step.references}
     return steps, [f"${step.id}" for step in steps if step.id not in used]
 
 

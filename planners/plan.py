@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,15 +32,24 @@ class Step(_Document):
     when: Annotated[str, Field(pattern=r"^(not )?\$[A-Za-z_]\w*$")] | None = None
     """Run only if this Verdict passed or Number is not 0; otherwise hand the image through unchanged."""
 
-    def references(self) -> Iterator[tuple[str, str]]:
-        """Yield (argument, referenced name); the condition comes as argument `when`."""
+    @cached_property
+    def references(self) -> tuple[tuple[str, str], ...]:
+        """(argument, referenced name) of each reference; the condition comes as argument `when`."""
+        found: list[tuple[str, str]] = []
         for argument, value in self.args.items():
-            for item in value if isinstance(value, list) else [value]:
+            for item in value if isinstance(value, list) else (value,):
                 name = referenced(item)
                 if name:
-                    yield argument, name
+                    found.append((argument, name))
         if self.when:
-            yield "when", self.when.rpartition("$")[2]
+            found.append(("when", self.when.rpartition("$")[2]))
+        return tuple(found)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other fields; its references are its own."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("references", None)
+        return copy
 
 
 class Check(BaseModel):
@@ -87,7 +97,9 @@ class Plan(_Document):
 
 def referenced(value: Any) -> str | None:
     """Return the name in `$name`, or None when the value is not a reference."""
-    match = REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    if not isinstance(value, str) or value[:1] != "$":
+        return None
+    match = REFERENCE.fullmatch(value)
     return match[1] if match else None
 
 

@@ -19,19 +19,21 @@ def graph(plan: Plan) -> nx.DiGraph[str]:
     `check`; an edge has `arguments`, the list of arguments that it feeds (`when` for a condition). References
     that lead nowhere have no edge, and of two steps with one id the first counts: validation reports both.
     """
+    roles = dict.fromkeys(plan.inputs, "input")
+    chosen: list[Step] = []
+    for role, steps in (("step", plan.steps), ("check", plan.checked_steps())):
+        for step in steps:
+            if step.id not in roles:
+                roles[step.id] = role
+                chosen.append(step)
+    edges: dict[tuple[str, str], list[str]] = {}
+    for step in chosen:
+        for argument, name in step.references:
+            if roles.get(name, "check") != "check":
+                edges.setdefault((name, step.id), []).append(argument)
     result: nx.DiGraph[str] = nx.DiGraph()
-    result.add_nodes_from(plan.inputs, role="input")
-    nodes = [(step, "step") for step in plan.steps] + [(check, "check") for check in plan.checked_steps()]
-    chosen: dict[str, Step] = {}
-    for step, role in nodes:
-        if step.id not in plan.inputs and step.id not in chosen:
-            chosen[step.id] = step
-            result.add_node(step.id, role=role)
-    for step in chosen.values():
-        for argument, name in step.references():
-            if name in result and result.nodes[name]["role"] != "check":
-                known = result.edges.get((name, step.id), {}).get("arguments", [])
-                result.add_edge(name, step.id, arguments=[*known, argument])
+    result.add_nodes_from((name, {"role": role}) for name, role in roles.items())
+    result.add_edges_from((source, target, {"arguments": names}) for (source, target), names in edges.items())
     return result
 
 

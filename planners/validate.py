@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import networkx as nx
@@ -40,12 +41,17 @@ class _View:
         object.__setattr__(self, "types", output_types(self.plan, self.catalogue))
         object.__setattr__(self, "graph", graph(self.plan))
 
-    @property
+    @cached_property
     def all_steps(self) -> list[Step]:
         """The steps, and the checks as steps."""
         return [*self.plan.steps, *self.plan.checked_steps()]
 
-    @property
+    @cached_property
+    def ordered(self) -> bool:
+        """Whether no step waits for itself."""
+        return bool(nx.is_directed_acyclic_graph(self.graph))
+
+    @cached_property
     def known_steps(self) -> list[Step]:
         """Those whose tool exists."""
         return [step for step in self.all_steps if step.tool in self.catalogue]
@@ -100,13 +106,15 @@ def _tools(view: _View) -> Iterator[Problem]:
 
 def _references(view: _View) -> Iterator[Problem]:
     for step in view.all_steps:
-        for argument, name in dict.fromkeys(step.references()):
+        for argument, name in dict.fromkeys(step.references):
             if name not in view.types:
                 others = [other for other in view.types if other != step.id]
                 yield Problem(f"'${name}' is neither an input nor a step{nearest(name, others)}", step.id, argument)
 
 
 def _cycles(view: _View) -> Iterator[Problem]:
+    if view.ordered:
+        return
     order = {step.id: i for i, step in enumerate(view.plan.steps)}
     circles = []
     for group in nx.strongly_connected_components(view.graph):
@@ -128,12 +136,14 @@ def _arguments(view: _View) -> Iterator[Problem]:
 
 def _iterations(view: _View) -> Iterator[Problem]:
     for step in view.known_steps:
-        yield from check_iteration(step, view.catalogue[step.tool])
+        if step.for_each is not None:
+            yield from check_iteration(step, view.catalogue[step.tool])
 
 
 def _conditions(view: _View) -> Iterator[Problem]:
     for step in view.all_steps:
-        yield from check_condition(step, view.catalogue, view.types)
+        if step.when:
+            yield from check_condition(step, view.catalogue, view.types)
 
 
 def _outputs(view: _View) -> Iterator[Problem]:
@@ -152,10 +162,13 @@ def _outputs(view: _View) -> Iterator[Problem]:
 def _unused(view: _View) -> Iterator[Problem]:
     """A step that leads to no output and no check; silent while a dangling name may be what should lead there."""
     wanted = {referenced(output) for output in view.plan.outputs}
-    named = wanted | {name for step in view.all_steps for _, name in step.references()}
+    named = wanted | {name for step in view.all_steps for _, name in step.references}
     if not wanted or not named <= view.types.keys():
         return
     ends = {name for name, facts in view.graph.nodes.items() if name in wanted or facts["role"] == "check"}
+    last = {name for name, degree in view.graph.out_degree if not degree}
+    if view.ordered and last <= ends | view.plan.inputs.keys():
+        return  # every way goes on until it ends in one of these
     used = ends.union(*(nx.ancestors(view.graph, name) for name in ends))
     for step in view.plan.steps:
         if step.id not in used:
@@ -192,9 +205,9 @@ def _abilities(view: _View, faulty: set[str | None]) -> Iterator[Problem]:
     if view.profile is None:
         return
     for step in view.known_steps:
-        if step.id in faulty:
-            continue
         tool = view.catalogue[step.tool]
+        if not tool.models or step.id in faulty:
+            continue
         params = _plain(step)
         reason = view.profile.objection(tool, params)
         if reason:

@@ -46,6 +46,9 @@ class Catalogue(Mapping[str, Tool]):
     def __getitem__(self, id: str) -> Tool:
         return self._tools[id]
 
+    def __contains__(self, id: object) -> bool:
+        return id in self._tools
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._tools)
 

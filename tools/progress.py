@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 
 Hook = Callable[[int, int], None]
@@ -22,11 +21,16 @@ def tick(done: int, total: int) -> None:
         hook(done, total)
 
 
-@contextmanager
-def watched(hook: Hook) -> Iterator[None]:
+class watched:
     """Send the ticks of this thread to `hook` for the length of the block."""
-    token = _hook.set(hook)
-    try:
-        yield
-    finally:
-        _hook.reset(token)
+
+    __slots__ = ("_hook", "_token")
+
+    def __init__(self, hook: Hook) -> None:
+        self._hook = hook
+
+    def __enter__(self) -> None:
+        self._token = _hook.set(self._hook)
+
+    def __exit__(self, *error: object) -> None:
+        _hook.reset(self._token)

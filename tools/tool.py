@@ -31,6 +31,7 @@ from .values import KINDS, Value
 
 Family = Literal["generator", "editor", "detector", "segmenter", "captioner", "classifier", "measure"]
 Panel = Literal["generative", "discriminative", "plain"]
+Hiding = Literal["removes", "obscures"]
 Batch = Callable[[Sequence[Mapping[str, Any]]], Sequence[Any]]
 """Keyword arguments of several calls of one tool → a result for each, in their order."""
 
@@ -124,6 +125,15 @@ class Tool:
     """Makes several calls at once; None: they are made one after the other."""
     batch_size: int = 8
     """Most calls that `batch` gets at once."""
+    hides: Hiding | None = None
+    """What an editor does to the things it is pointed at: `removes` them, `obscures` them so that they cannot be made
+    out, or neither."""
+
+    @cached_property
+    def required(self) -> tuple[Port | Param, ...]:
+        """The arguments that every call has to give."""
+        arguments: list[Port | Param] = [*self.ports.values(), *self.params.values()]
+        return tuple(argument for argument in arguments if argument.required)
 
     @property
     def generative(self) -> bool:
@@ -140,8 +150,7 @@ class Tool:
             schema = param.schema
             takes_text = schema.get("type") == "string"
             properties[param.name] = schema if takes_text or not param.accepts else {"anyOf": [schema, ref]}
-        arguments: list[Port | Param] = [*self.ports.values(), *self.params.values()]
-        required = [argument.name for argument in arguments if argument.required]
+        required = [argument.name for argument in self.required]
         return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
@@ -164,18 +173,21 @@ def tool(
     models: Mapping[str, type] | None = None,
     version: int = 1,
     batch_size: int = 8,
+    hides: Hiding | None = None,
 ) -> Callable[[Callable[_Arguments, _Returned_co]], ToolFunction[_Arguments, _Returned_co]]:
     """Declare a function to be a tool; it stays callable as it is, and `function.tool` describes it.
 
     `panel` follows from the family (generator: generative; editor: plain; the rest: discriminative) unless
     given. Raise `version` whenever the same arguments give another result, so that kept results are not reused.
-    `batch_size` is the most calls that the form declared with `function.batched`, if any, gets at once.
+    `batch_size` is the most calls that the form declared with `function.batched`, if any, gets at once. `hides` says
+    that things are gone, or cannot be made out, after the edit: from that follows what is checked afterwards.
     """
     chosen: Panel = panel or {"generator": "generative", "editor": "plain"}.get(family, "discriminative")  # type: ignore[assignment]
 
     def describe(function: Callable[_Arguments, _Returned_co]) -> ToolFunction[_Arguments, _Returned_co]:
         declared = cast("ToolFunction[_Arguments, _Returned_co]", function)
-        declared.tool = replace(_describe(function, family, chosen, dict(models or {}), version), batch_size=batch_size)
+        described = _describe(function, family, chosen, dict(models or {}), version)
+        declared.tool = replace(described, batch_size=batch_size, hides=hides)
 
         def batched(batch: _BatchFunction) -> _BatchFunction:
             declared.tool = replace(declared.tool, batch=batch)

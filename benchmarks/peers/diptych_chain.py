@@ -15,6 +15,7 @@ from diptych.orchestrator.lanes import Lanes
 from diptych.orchestrator.log import Log
 from diptych.orchestrator.pool import ModelPool
 from diptych.orchestrator.store import Store
+from diptych.orchestrator.work import shelf
 from diptych.planners import bounds
 from diptych.planners.plan import Plan, parse_plan
 from diptych.planners.validate import validate
@@ -49,6 +50,7 @@ def public(length: int, folder: Path) -> dict[str, float]:
     # Plans of strangers are bounded to some hundred steps; the cost of a step is measured beyond that.
     bounds.MAX_STEPS = bounds.MAX_REFERENCES = max(length, bounds.MAX_STEPS)
     document = chain(length)
+    shelf(folder)  # its files are made and opened
 
     def once() -> Result:
         return run_plan(document, {"start": START}, catalogue=CATALOGUE, home=folder, lanes=LANES)

@@ -217,7 +217,8 @@ def _count(draft: Draft, slots: Slots) -> None:
 
 
 def _exists(draft: Draft, slots: Slots) -> None:
-    draft.add("exists", boxes=slots["any"].value.boxes(draft))
+    target = slots["any"] if "any" in slots else slots["many"]
+    draft.add("exists", boxes=target.value.boxes(draft))
 
 
 def _ask(tool: str, **slot_of: str) -> Build:

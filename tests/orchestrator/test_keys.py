@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from diptych.orchestrator.keys import step_key
+from diptych.orchestrator.keys import StepKey
 from diptych.tools.tool import Param
 
 BASE: dict[str, Any] = {
@@ -16,6 +16,10 @@ BASE: dict[str, Any] = {
     "revisions": {"detector": "d@1"},
     "inputs": {"image": "aa", "mask": None},
 }
+
+
+def step_key(*, params: Any, inputs: Any, **common: Any) -> str:
+    return StepKey(**common).of(params, inputs)
 
 
 @pytest.mark.parametrize(

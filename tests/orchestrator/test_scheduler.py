@@ -33,6 +33,18 @@ def test_the_longest_way_goes_first() -> None:
     assert drain(line) == [("y",), ("z",), ("x",)]
 
 
+def test_a_call_is_alone_unless_another_waits_or_it_must() -> None:
+    line = scheduler("r", "other")
+    call = Task("r", 1.0, "t")
+    assert line.alone(call)
+    assert not line.alone(Task("r", 1.0, "t", A))
+    line.pause("r", True)
+    assert not line.alone(call)
+    line.pause("r", False)
+    line.add(Task("other", 1.0, "t"))
+    assert not line.alone(call)
+
+
 def test_a_b_a_b_loads_two_models_not_four() -> None:
     line = scheduler("r")
     for rank, (name, models) in enumerate([("a1", A), ("b1", B), ("a2", A), ("b2", B)]):

@@ -34,7 +34,13 @@ def test_references(value: Any, name: str | None) -> None:
 
 def test_references_of_a_step() -> None:
     call = step("c", "collage", images=["$a", "$b"], layout="row", when="not $q")
-    assert list(call.references()) == [("images", "a"), ("images", "b"), ("when", "q")]
+    assert list(call.references) == [("images", "a"), ("images", "b"), ("when", "q")]
+
+
+def test_a_changed_copy_has_references_of_its_own() -> None:
+    step = Step(id="s", tool="t", args={"image": "$a"})
+    assert step.references == (("image", "a"),)
+    assert step.model_copy(update={"args": {"image": "$b"}}).references == (("image", "b"),)
 
 
 def test_round_trip() -> None:
