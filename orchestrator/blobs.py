@@ -131,6 +131,10 @@ class Blobs:
         """Return every key, whether or not all of its result is still there."""
         return {str(key) for (key,) in self._database.rows("SELECT key FROM results")}
 
+    def results(self) -> int:
+        """Return how many keys there are, about."""
+        return int(str(self._database.rows("SELECT results FROM total")[0][0]))
+
     def changed_by_others(self) -> bool:
         """Say whether another process has written since this was asked last."""
         return self._database.changed_by_others()

@@ -30,8 +30,10 @@ MOST_PENDING_RESULTS = 1000
 MOST_PENDING_BYTES = 64 << 20
 """A `put` that finds more than this waiting flushes by itself."""
 _MOST_KNOWN = 100_000
+_FEW_RESULTS = 2000
 _MANY_MISSES = 64
-"""After so many, all keys are read at once: a long run of new steps then asks the disk no more."""
+"""All keys are read at once when there are only so few, or after so many misses: a long run of new steps then asks the
+disk no more."""
 _MOST_UNNOTED_USES = 2000
 _VALUE_BYTES = 1024
 """What a value takes in memory beside its arrays, about."""
@@ -94,6 +96,8 @@ class Store:
         if self._keys is not None and self._blobs.changed_by_others():
             with self._lock:
                 self._keys, self._misses = None, 0
+        if self._keys is None and self._blobs.results() <= _FEW_RESULTS:
+            self._learn_keys()
 
     def value(self, digest: str) -> Value | None:
         """Return the value of that content, or None when it is not here or damaged; a damaged blob is dropped."""
@@ -225,8 +229,10 @@ class Store:
     def _miss(self) -> None:
         """Count a key that is nowhere; when there have been many, learn all that are somewhere."""
         self._misses += 1
-        if self._misses < _MANY_MISSES or self._keys is not None:
-            return
+        if self._misses >= _MANY_MISSES and self._keys is None:
+            self._learn_keys()
+
+    def _learn_keys(self) -> None:
         keys = self._blobs.keys()
         with self._lock:
             self._keys = keys.union(self._known)
