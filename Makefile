@@ -1,7 +1,7 @@
 # make demo    edits a shipped photo from a sentence and says where the picture is
 # make test    all tests, without a network
 # make check   format, lint, types, layers, and the tests
-# make bench-planner, bench-memory, bench-engine, bench-folder, bench-eviction, bench-faults
+# make bench-planner, bench-memory, bench-engine, bench-folder, bench-eviction, bench-faults, bench-loop, bench-tiny
 #              the README's figures, into benchmarks/results; python benchmarks/readme.py writes them into it
 # Each sets up .venv and the packaged weights by itself, once.
 
@@ -16,7 +16,7 @@ PEERS := .venv-bench
 PINNED_TORCH := torch==2.14.1 torchvision==0.29.1
 HOST := $(shell $(PYTHON) -c 'import platform,sys; print(platform.system(), platform.machine(), "%d.%d" % sys.version_info[:2])')
 
-.PHONY: all demo test check lint bench-planner bench-memory bench-engine bench-folder bench-eviction bench-faults setup weights clean
+.PHONY: all demo test check lint bench-planner bench-memory bench-engine bench-folder bench-eviction bench-faults bench-loop bench-tiny setup weights clean
 all: check
 
 setup: weights
@@ -86,6 +86,12 @@ bench-eviction: setup
 
 bench-faults: setup
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults.py --kills 200
+
+bench-tiny: setup
+	$(BIN)/python -m diptych.tools.tiny evaluate
+
+bench-loop: setup
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/loop.py
 
 clean:
 	rm -rf $(VENV) $(PEERS) out build dist *.egg-info

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .policy import Control, Policy
     from .provenance import Provenance, read_provenance
     from .result import Result
+    from .search import Repair
 
 _HOMES = {
     "Control": "policy",
@@ -28,6 +29,7 @@ _HOMES = {
     "MapSummary": "mapping_rows",
     "Policy": "policy",
     "Provenance": "provenance",
+    "Repair": "search",
     "Result": "result",
     "StepRecord": "engine",
     "ask": "api",
@@ -46,6 +48,7 @@ __all__ = [
     "MapSummary",
     "Policy",
     "Provenance",
+    "Repair",
     "Result",
     "StepRecord",
     "ask",

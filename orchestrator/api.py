@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..planners.library import Library
 from ..planners.plan import Plan
-from ..planners.planner import Planner, input_names, load_planner
+from ..planners.planner import Planner, as_text, input_names, load_planner
 from ..planners.seeds import with_seeds
 from ..tools.catalogue import Catalogue, load_catalogue
 from ..tools.errors import PlanError, Problem, UsageError
@@ -19,10 +20,11 @@ from .forecast import PreviewedStep, preview_plan
 from .inputs import Given, file_names, plan_inputs, to_value
 from .lanes import Lanes
 from .log import Log, RunInfo
-from .planning import Limits, make_plan
+from .planning import Limits, completed, make_plan
 from .policy import Control, Policy
 from .result import Result
 from .resuming import PART_OF, Left, find_inputs, left_by
+from .search import DEFAULT_REPAIR, Repair
 from .work import OnEvent, Options, Work, choose_profile, limits_of, shelf
 
 if TYPE_CHECKING:
@@ -45,25 +47,48 @@ def run(
     catalogue: Catalogue | None = None,
     lanes: int | Lanes | None = None,
     executor: MakeExecutor = local,
+    repair: Repair | None = DEFAULT_REPAIR,
     notes: Mapping[str, Any] | None = None,
 ) -> Result:
-    """Do what a sentence asks with some pictures.
+    """Do what a sentence asks with some pictures, look at the result, and repair it until its checks pass.
 
     The pictures are PIL images, paths or Images; they become the inputs photo, photo2, … Refusals and failures
-    come back as a Result. `notes` are plain values that are kept with the run in the log.
+    come back as a Result. `repair` bounds what is tried when a check fails; None reports the checks and repairs
+    nothing. `notes` are plain values that are kept with the run in the log.
     Raises UsageError when the call itself is wrong: an empty request, an unreadable file, an unknown profile or
     planner.
     """
     kept = {**(notes or {}), **({"planner": planner} if isinstance(planner, str) else {})}
-    options = Options(
-        profile, on_event, home, use_store, control or Control(), policy or Policy(), catalogue, lanes, executor, kept
-    )
     words = _checked(request)
     given = dict(zip(input_names(len(images)), images, strict=True))
     inputs = {name: _picture(image, name) for name, image in given.items()}
     chosen = load_planner(planner) if isinstance(planner, str) else planner
+    pictures = list(inputs.values())
+    options = Options(
+        profile,
+        on_event,
+        home,
+        use_store,
+        control or Control(),
+        policy or Policy(),
+        catalogue,
+        lanes,
+        executor,
+        kept,
+        repair,
+        _replanning(words, pictures, chosen, catalogue or load_catalogue()),
+    )
     work = Work(options, words, inputs, file_names(given))
-    return work.carry_out(lambda limits: make_plan(words, list(inputs.values()), chosen, limits))
+    result = work.carry_out(lambda limits: make_plan(words, pictures, chosen, limits))
+    if use_store:
+        _remember(words, result, home)
+    return result
+
+
+def _remember(request: str, result: Result, home: str | Path | None) -> None:
+    """Keep a plan that ran and passed its checks in the local library."""
+    if result.status == "done" and result.plan and all(check["passed"] for check in result.checks):
+        Library(home).add(request, result.plan)
 
 
 def ask(question: str, *images: Image | PILImage | str | Path, **options: object) -> Result:
@@ -99,10 +124,12 @@ def run_plan(
     catalogue: Catalogue | None = None,
     lanes: int | Lanes | None = None,
     executor: MakeExecutor = local,
+    repair: Repair | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run a plan over its inputs. A plan that is not valid comes back as a failed or refused Result.
 
+    It is run as it is; with a `repair`, the plan of the Result is the one that its checks liked best.
     Raises UsageError when an input is missing, unknown or unreadable.
     """
     options = Options(
@@ -116,6 +143,7 @@ def run_plan(
         lanes,
         executor,
         notes or {},
+        repair,
     )
     work = Work(options, plan.request, plan_inputs(plan, inputs), file_names(inputs))
     return work.carry_out(lambda limits: _checked_plan(plan, limits), plan)
@@ -151,7 +179,7 @@ def _gone_on_with(
     except UsageError as error:
         kept.log.finish(run.id, "failed", {"reason": str(error)})
         return Result("failed", problems=[Problem(str(error), kind="failed")], run_id=run.id)
-    options = Options(profile, on_event, home, policy=left.policy, catalogue=catalogue)
+    options = Options(profile, on_event, home, policy=left.policy, catalogue=catalogue, repair=left.repair)
     files = {name: facts["file"] for name, facts in left.facts.get("inputs", {}).items() if "file" in facts}
     work = Work(options, run.request, inputs, files)
     return work.go_on(run.id, left, make)
@@ -186,6 +214,15 @@ def history(home: str | Path | None = None) -> Log:
     return shelf(home).log
 
 
+def _replanning(
+    request: str, images: Sequence[Image], planner: Planner, catalogue: Catalogue
+) -> Callable[[Sequence[Problem]], Plan] | None:
+    """Return what asks a planner once more, told what was seen; None for one that does not read that."""
+    if not getattr(planner, "reads_problems", True):
+        return None
+    return lambda problems: completed(planner.plan(request, images, catalogue, problems=problems), catalogue)
+
+
 def _checked_plan(plan: Plan, limits: Limits) -> Plan:
     problems = limits.check(plan)
     if problems:
@@ -194,7 +231,7 @@ def _checked_plan(plan: Plan, limits: Limits) -> Plan:
 
 
 def _checked(request: str) -> str:
-    words = request.strip()
+    words = as_text(request).strip()
     if not words:
         raise UsageError("the request is empty; say in a sentence what should be done")
     if len(words) > MAX_REQUEST:

@@ -16,7 +16,7 @@ import typer
 from ..tools.catalogue import load_catalogue
 from ..tools.errors import UsageError
 from ..tools.weights import packaged
-from . import cli_map
+from . import cli_eval, cli_library, cli_map
 from .cli_console import DONE, FAILED, INTERRUPTED, Surface, did_you_mean, guarded
 from .cli_map import On
 
@@ -44,6 +44,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 NoMetadata = Annotated[bool, typer.Option("--no-metadata", help="Keep the plan out of the PNG.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute everything, keep nothing.")]
+Repairing = Annotated[bool, typer.Option("--repair/--no-repair", help="Repair the result until its checks pass.")]
+Budget = Annotated[float | None, typer.Option("--budget", help="Time for all repairs.", metavar="SECONDS")]
 
 
 @app.command("run")
@@ -57,6 +59,8 @@ def run_command(
     input: Inputs = None,
     report: Annotated[Path | None, typer.Option("--report", help="Write the run as one web page.")] = None,
     on: On = "local",
+    repair: Repairing = True,
+    budget: Budget = None,
     no_metadata: NoMetadata = False,
     no_cache: NoCache = False,
     json: Json = False,
@@ -78,6 +82,7 @@ def run_command(
         not no_metadata,
         not no_cache,
         on,
+        cli_work.repair_of(repair, budget),
     )
     return cli_work.run(job, _surface)
 
@@ -208,6 +213,8 @@ def fetch_command(
 
 
 cli_map.register(app, lambda: _surface)
+cli_eval.register(app, lambda: _surface)
+cli_library.register(app, lambda: _surface)
 
 
 @app.callback(invoke_without_command=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ..planners.plan import Plan
@@ -62,6 +63,8 @@ class StepBars:
             self._progress.update(self._task(event.step), total=facts["total"], completed=facts["done"])
         elif event.step and event.kind in _ENDS:
             self._end(event, event.step)
+        elif event.kind == "repair started":
+            self._progress.add_task(f"[yellow]↻[/yellow] {escape(event.facts['change'])}", total=1, completed=1)
 
     def _task(self, step: str) -> TaskID:
         if step not in self._tasks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from .engine import StepRecord
 from .inputs import plan_inputs
 from .provenance import write_image
 from .result import Result, output_paths
+from .search import DEFAULT_REPAIR, Repair
 from .work import choose_profile, limits_of
 
 EXIT = {"done": DONE, "refused": REFUSED, "failed": FAILED, "cancelled": INTERRUPTED}
@@ -51,6 +52,8 @@ class Job:
     cache: bool = True
     on: str = "local"
     """Where the calls are made: here, or on the workers of a Ray cluster."""
+    repair: Repair | None = None
+    """What may be tried when a check of the result fails."""
 
 
 def parse_inputs(given: Sequence[str]) -> dict[str, Any]:
@@ -63,6 +66,15 @@ def parse_inputs(given: Sequence[str]) -> dict[str, Any]:
         before = found.get(name, ())
         found[name] = value if name not in found else [*(before if isinstance(before, list) else [before]), value]
     return found
+
+
+def repair_of(wanted: bool, seconds: float | None) -> Repair | None:
+    """Return what `--repair`, `--no-repair` and `--budget` say. Raises UsageError."""
+    if not wanted and seconds is not None:
+        raise UsageError("--budget is the time for repairs, and --no-repair allows none; leave one of them out")
+    if not wanted or seconds is None:
+        return DEFAULT_REPAIR if wanted else None
+    return replace(DEFAULT_REPAIR, seconds=seconds)
 
 
 def check_profile(name: str) -> str:
@@ -159,7 +171,14 @@ def _run_at(
         fetch_missing(surface, job.profile, plan=plan)
         with StepBars(surface) as bars:
             result = api.run_plan(
-                plan, inputs, profile=job.profile, on_event=bars.take, use_store=job.cache, notes=notes, **place
+                plan,
+                inputs,
+                profile=job.profile,
+                on_event=bars.take,
+                use_store=job.cache,
+                repair=job.repair,
+                notes=notes,
+                **place,
             )
         return result, inputs
     fetch_missing(surface, job.profile, planner=job.planner)
@@ -171,6 +190,7 @@ def _run_at(
             profile=job.profile,
             on_event=bars.take,
             use_store=job.cache,
+            repair=job.repair,
             notes=notes,
             **place,
         )
@@ -239,11 +259,22 @@ def tell(result: Result, paths: Sequence[Path], surface: Surface) -> None:
         surface.say(result.answer)
     for path in paths:
         surface.say(str(path))
+    for line in _repairs(result):
+        surface.note(line)
     for check in result.checks:
         if check["passed"] is not True:
             surface.warn(f"check {check['check']!r} did not pass: {check['reason']}")
     for line in _troubles(result):
         surface.warn(line)
+
+
+def _repairs(result: Result) -> list[str]:
+    """Say what was repaired, and why it went no further."""
+    if result.search is None:
+        return []
+    lines = [f"repaired: {attempt.finding}; {attempt.change}" for attempt in result.search.kept]
+    tried = len(result.search.attempts)
+    return [*lines, f"repairs: {len(lines)} of {tried} tries kept; {result.search.stopped}"]
 
 
 def _troubles(result: Result) -> list[str]:

@@ -157,8 +157,7 @@ def _weights(capability: str, binding: Binding, source: str, memory_mb: int) -> 
             fix = f"the profile names weights that do not exist; known: {', '.join(packaged())}"
             return Need(capability, binding.adapter, source, binding.licence, 0, memory_mb, "broken", fix)
         return _packaged_need(capability, binding.adapter, name, memory_mb)
-    path = Path(source).expanduser()
-    here = path.exists() or _on_hub_cache(source)
+    here = source.startswith("tiny:") or Path(source).expanduser().exists() or _on_hub_cache(source)
     fix = "" if here else f"it is downloaded from the hub on the first run; or give a folder instead of {source!r}"
     state: Literal["present", "missing"] = "present" if here else "missing"
     return Need(capability, binding.adapter, source, binding.licence, binding.download_mb, memory_mb, state, fix)

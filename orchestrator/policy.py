@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,6 +73,19 @@ class Control:
         """Call `listener`, from the thread that asked, after every change."""
         self._listener = listener
 
+    def within(self, seconds: float) -> Control:
+        """Return the control of a part of the run: it hears what this one is asked, and gives up after `seconds`."""
+        part = Control(_Until(self.cancelled, time.monotonic() + seconds))
+
+        def pass_on() -> None:
+            part.paused, part.priority = self.paused, self.priority
+            part.stopped_steps |= self.stopped_steps
+            part._listener()
+
+        self.attach(pass_on)
+        pass_on()
+        return part
+
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """Let the first Ctrl-C of the block cancel the run in good order; the second one ends the program."""
@@ -89,3 +103,18 @@ class Control:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+class _Until(threading.Event):
+    """Set with another event, which it sets in turn, and from a moment on."""
+
+    def __init__(self, other: threading.Event, deadline: float) -> None:
+        super().__init__()
+        self._other, self._deadline = other, deadline
+
+    def is_set(self) -> bool:
+        return self._other.is_set() or time.monotonic() >= self._deadline
+
+    def set(self) -> None:
+        super().set()
+        self._other.set()

@@ -25,6 +25,7 @@ from .engine import StepRecord
 from .pictures import Result as Output
 from .pictures import background_of, data_uri, picture_of
 from .provenance import package_version
+from .report_search import repairs
 from .result import Result, answer_of
 
 HERO_SIDE, STEP_SIDE, GRAPH_SIDE = 1600, 1024, 96
@@ -63,6 +64,7 @@ def render(
         _graph(plan, result, values),
         _steps(plan, result, values),
         _checks(result),
+        repairs(result.search),
         _provenance(result, profile, planner),
     ]
     script = _read("report.js")

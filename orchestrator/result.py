@@ -14,6 +14,7 @@ from ..tools.values import Detections, Image, Labels, Number, Text, Verdict
 from .calls import Result as Output
 from .engine import StepRecord
 from .provenance import Provenance, write_image
+from .search import Search
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -43,6 +44,8 @@ class Result:
     run_id: str = ""
     """Names the run in the log."""
     provenance: Provenance | None = None
+    search: Search | None = None
+    """What was tried when a check failed, and why that ended; None when nothing was to be repaired."""
 
     @property
     def pictures(self) -> list[Image]:
@@ -63,6 +66,7 @@ class Result:
             "plan": self.plan.document() if self.plan else None,
             "checks": self.checks,
             "problems": [asdict(problem) for problem in self.problems],
+            "search": self.search.to_json() if self.search else None,
             "seconds": round(self.seconds, 3),
         }
 

@@ -19,6 +19,7 @@ from ..tools.values import Value
 from .calls import Held, Result
 from .log import Event
 from .policy import Policy
+from .search import Repair
 from .store import Store
 
 PART_OF = "part of"
@@ -50,6 +51,11 @@ class Left:
     @property
     def policy(self) -> Policy:
         return Policy(**self.facts.get("policy", {}))
+
+    @property
+    def repair(self) -> Repair | None:
+        """How it was to be repaired. Not at all once a step is suspected: a repair may have been what killed it."""
+        return None if self.suspects else Repair.of(self.facts.get("repair"))
 
 
 def left_by(events: Iterable[Event]) -> Left:

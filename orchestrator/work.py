@@ -20,14 +20,17 @@ from .calls import Held
 from .calls import Result as Output
 from .engine import Engine, MakeExecutor, StepRecord, local
 from .estimates import Estimates
+from .experience import Experience
 from .lanes import Lanes
 from .log import Event, Log
 from .planning import Limits, UnsupportedPlan
 from .policy import DEFAULT_POLICY, Control, Policy
 from .pool import ModelPool, device_budget_mb
 from .provenance import Provenance, describe
+from .refine import Bench, Replan, refine
 from .result import Result, Status, answer_of, checks_of
 from .resuming import PART_OF, Left, describe_inputs
+from .search import Repair, facts_of
 from .store import Store
 
 OnEvent = Callable[[Event], None]
@@ -72,6 +75,10 @@ class Options:
     """What makes the calls: this process, or the workers of a cluster (`remote.Workers.executor`)."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """Plain values for the log: what `resume` needs to know beside the plan and the inputs."""
+    repair: Repair | None = None
+    """What may be tried when a check fails; None: nothing, checks are reported."""
+    replan: Replan | None = None
+    """Asks the planner again, where it can answer to what was seen."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ class Shelf:
     store: Store
     log: Log
     estimates: Estimates
+    experience: Experience
 
 
 def shelf(home: str | Path | None) -> Shelf:
@@ -96,7 +104,8 @@ _opening = threading.Lock()
 
 @cache
 def _shelf(folder: Path) -> Shelf:
-    return Shelf(Store(folder / "store"), Log(folder / "log.db"), Estimates(folder / "estimates.db"))
+    estimates, experience = Estimates(folder / "estimates.db"), Experience(folder / "repairs.db")
+    return Shelf(Store(folder / "store"), Log(folder / "log.db"), estimates, experience)
 
 
 def pool(device: str = "cpu", estimates: Estimates | None = None) -> ModelPool:
@@ -151,6 +160,7 @@ class Work:
         facts = {
             "profile": self._profile.name,
             "policy": asdict(self._options.policy),
+            "repair": facts_of(self._options.repair),
             "inputs": describe_inputs(self._inputs, self._files, store),
             **({"plan": plan.document()} if plan else {}),
             **self._options.notes,
@@ -191,21 +201,41 @@ class Work:
             return Result("failed", problems=[Problem(f"the planner failed: {error}", kind="failed")])
         except Cancelled:
             return Result("cancelled")
-        return self._result(plan, self._run(run, plan, left))
-
-    def _run(self, run: str, plan: Plan, left: Left | None) -> list[StepRecord]:
-        log, kept = self._shelf.log, self._shelf
         # Written only where it is not the plan that the run was started with: plans can be long.
-        facts = {} if plan is self._given else {"plan": plan.document()}
-        self._on_event(log.append(run, "plan", None, facts))
-        log.flush(run=run)
-        options, device = self._options, self._profile.device
+        self._tell(run, "plan", {} if plan is self._given else {"plan": plan.document()})
+        self._shelf.log.flush(run=run)
+        first = self._result(plan, self._run(run, plan, self._options.control, left))
+        return self._repaired(run, first, left)
+
+    def _repaired(self, run: str, first: Result, left: Left | None) -> Result:
+        """Look at the checks of a result, and repair what they object to."""
+        options = self._options
+        if options.repair is None:
+            return first
+        bench = Bench(
+            self._inputs,
+            limits_of(self._catalogue, self._profile),
+            self._shelf.experience,
+            options.control,
+            lambda plan, control: self._result(plan, self._run(run, plan, control, left)),
+            lambda kind, facts: self._tell(run, kind, facts),
+            options.replan,
+        )
+        return refine(first, options.repair, bench)
+
+    def _tell(self, run: str, kind: str, facts: Mapping[str, Any]) -> None:
+        self._on_event(self._shelf.log.append(run, kind, None, facts))
+
+    def _run(self, run: str, plan: Plan, control: Control, left: Left | None) -> list[StepRecord]:
+        kept, options, device = self._shelf, self._options, self._profile.device
         store = kept.store if options.use_store else None
         models = pool(device, kept.estimates)
         # After a death one step at a time, so that the next one, should it come, names its cause.
         own = 1 if left and left.suspects else options.lanes
         lanes = Lanes(models, own) if isinstance(own, int) else own or shared_lanes(device)
-        engine = Engine(self._catalogue, self._profile, models, log, kept.estimates, lanes, store, options.executor)
+        engine = Engine(
+            self._catalogue, self._profile, models, kept.log, kept.estimates, lanes, store, options.executor
+        )
         inputs = {name: self._inputs[name] for name in plan.inputs if name in self._inputs}
         return engine.run(
             plan,
@@ -213,7 +243,7 @@ class Work:
             run=run,
             on_event=self._on_event,
             policy=options.policy,
-            control=options.control,
+            control=control,
             careful=left is not None,
             doomed=left.doomed if left else {},
         )

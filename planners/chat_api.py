@@ -13,10 +13,13 @@ from ..tools.catalogue import Catalogue
 from ..tools.errors import DiptychError, PlanError, Problem, Refusal, ToolError, UsageError
 from ..tools.values import Image
 from .answer import Message, converse
+from .library import Library
 from .plan import Plan
-from .planner import Turn, input_names
+from .planner import Turn, as_text, input_names
 from .prompt import system_prompt, user_message
+from .retrieval import MOST_TOOLS, narrowed
 from .schema import answer_schema
+from .usage import count_answer
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -66,14 +69,18 @@ class ChatPlanner:
         ToolError (the endpoint is down, slow or busy; `retryable`).
         """
         named = dict(zip(input_names(len(images)), images, strict=True))
-        content: Any = user_message(request, named, history, problems)
+        request = as_text(request)
+        told = narrowed(request, catalogue, MOST_TOOLS)
+        # What was asked before stays on this machine.
+        examples = Library().nearest(request, told) if self._here else []
+        content: Any = user_message(request, named, history, problems, examples)
         if self.images:
             content = [{"type": "text", "text": content}, *map(_attachment, images)]
         messages: list[Message] = [
-            {"role": "system", "content": system_prompt(catalogue)},
+            {"role": "system", "content": system_prompt(told)},
             {"role": "user", "content": content},
         ]
-        formats = _formats(catalogue, self.max_steps, hosted=self._hosted)
+        formats = _formats(told, self.max_steps, hosted=self._hosted)
         with self._client() as client:
             return converse(
                 lambda turn: self._ask(client, turn, formats),
@@ -87,6 +94,10 @@ class ChatPlanner:
     @property
     def _hosted(self) -> bool:
         return urlsplit(self.base_url).hostname == "api.openai.com"
+
+    @property
+    def _here(self) -> bool:
+        return urlsplit(self.base_url).hostname in ("localhost", "127.0.0.1", "::1")
 
     def _client(self) -> OpenAI:
         from openai import OpenAI
@@ -110,6 +121,8 @@ class ChatPlanner:
                     temperature=0,
                     **formats[self._level],
                 )
+                usage = getattr(answer, "usage", None)
+                count_answer(getattr(usage, "prompt_tokens", 0) or 0, getattr(usage, "completion_tokens", 0) or 0)
                 return self._text(answer)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if self._level + 1 == len(formats):

@@ -8,12 +8,13 @@ express (types, order) is validated, and an answer that fails is drawn again.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ..tools.catalogue import Catalogue
 from ..tools.errors import PlanError, Problem, ToolError, UsageError
@@ -23,14 +24,16 @@ from .adapter_gguf import convert_adapter
 from .copying import words_of
 from .notation import grammar, read_steps
 from .plan import Plan
-from .planner import Turn, input_names
+from .planner import Turn, as_text, input_names
+from .spelling import mend
+from .usage import count_answer
 from .validate import validate
 
 BASE = "embedded:smollm2-135m-instruct"
 ADAPTER = Path(__file__).parent / "adapter" / "planner.safetensors"
 CONTEXT = 4096
 """Tokens of request and plan together."""
-TRIES = 3
+TRIES = 6
 """First the most likely answer, then samples at rising temperature."""
 
 
@@ -42,6 +45,9 @@ def prompt_text(request: str, inputs: Sequence[str]) -> str:
 
 class EmbeddedPlanner:
     """Plans with the packaged model; loads it on the first plan (about a second) and keeps it."""
+
+    reads_problems: ClassVar[bool] = False
+    """It draws another answer when there are problems, whatever they are."""
 
     def __init__(self, adapter: Path | None = ADAPTER) -> None:
         self._adapter = adapter
@@ -56,6 +62,7 @@ class EmbeddedPlanner:
     ) -> Plan:
         """See `Planner.plan`. Raises UsageError when the request is longer than the model reads."""
         inputs = input_names(len(images))
+        request = as_text(request)
         found: list[Problem] = []
         for attempt in range(TRIES):
             if problems and attempt == 0:
@@ -82,13 +89,16 @@ def complete(
 ) -> str:
     """Return what the model, with or without an adapter, writes under the catalogue's grammar.
 
-    Attempt 0 is greedy; later ones are sampled, with the attempt as seed, ever more freely.
+    Attempt 0 is greedy; later ones are sampled, with the attempt as seed, ever more freely. What is clearly a typing
+    error is mended first.
     """
+    if words_of(request) is not None:
+        request = mend(request)
     answer = _server(adapter).handle_completions(
         {
             "prompt": prompt_text(request, inputs),
             "n_predict": 400,
-            "temperature": 0.4 * attempt,
+            "temperature": min(0.3 * attempt, 1.0),
             "seed": attempt,
             "stop": ["<|im_end|>"],
             "cache_prompt": True,
@@ -113,6 +123,10 @@ def _server(adapter: Path | None) -> Any:
     params.n_parallel = 1
     params.verbosity = -1
     params.cpuparams.poll = 0  # waiting threads sleep, so that a busy machine stays usable
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit() and int(threads):
+        # On a busy machine two threads that wait for each other are many times slower than one.
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = int(threads)
     params.warmup = False
     params.hostnames = ["127.0.0.1"]
     params.api_keys = [secrets.token_hex(16)]
@@ -135,6 +149,8 @@ def _converted(adapter: Path) -> Path:
 
 def _text_of(answer: Any) -> str:
     if answer.get("choices"):
+        usage = answer.get("usage", {})
+        count_answer(usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
         return str(answer["choices"][0]["text"])
     error = answer.get("error", answer)
     message = str(error.get("message", error) if isinstance(error, dict) else error)

@@ -11,10 +11,13 @@ from ..tools.catalogue import Catalogue
 from ..tools.errors import PlanError, Problem, UsageError
 from ..tools.values import Image
 from .answer import Message, converse
+from .library import Library
 from .plan import Plan
-from .planner import Turn, input_names
+from .planner import Turn, as_text, input_names
 from .prompt import system_prompt, user_message
+from .retrieval import MOST_TOOLS, narrowed
 from .schema import answer_schema
+from .usage import count_answer
 
 GUIDANCE = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 """No free whitespace: a model that has lost its way could write it forever."""
@@ -54,12 +57,15 @@ class LocalPlanner:
     ) -> Plan:
         """Return a valid plan. Raises Refusal, PlanError, and UsageError when the model cannot be loaded."""
         named = dict(zip(input_names(len(images)), images, strict=True))
+        request = as_text(request)
+        told = narrowed(request, catalogue, MOST_TOOLS)
+        examples = Library().nearest(request, told)
         messages: list[Message] = [
-            {"role": "system", "content": system_prompt(catalogue)},
-            {"role": "user", "content": user_message(request, named, history, problems)},
+            {"role": "system", "content": system_prompt(told)},
+            {"role": "user", "content": user_message(request, named, history, problems, examples)},
         ]
         return converse(
-            lambda turn: self.answer(turn, catalogue),
+            lambda turn: self.answer(turn, told),
             messages,
             request=request,
             inputs=dict.fromkeys(named, "Image"),
@@ -76,7 +82,9 @@ class LocalPlanner:
         matcher = LLMatcher(guide, LLMatcher.grammar_from_json_schema(schema), log_level=0)
         if matcher.is_error():
             raise UsageError(f"the tokenizer of {self.source!r} cannot be constrained: {matcher.get_error()[:200]}")
-        tokens = self._decode(_prompt_ids(tokenizer, messages), matcher)
+        prompt = _prompt_ids(tokenizer, messages)
+        tokens = self._decode(prompt, matcher)
+        count_answer(len(prompt), len(tokens))
         return str(tokenizer.decode(tokens, skip_special_tokens=True))
 
     def _decode(self, prompt: list[int], matcher: Any) -> list[int]:

@@ -44,6 +44,11 @@ def input_names(count: int) -> list[str]:
     return ["photo", *(f"photo{i}" for i in range(2, count + 1))][:count]
 
 
+def as_text(request: str) -> str:
+    """Return a request with `?` for whatever is no character: bytes of a command line that are no UTF-8."""
+    return request.encode("utf-8", "replace").decode("utf-8")
+
+
 def load_planner(spec: str, *, images: bool = False) -> Planner:
     """Return the planner that `spec` names.
 

@@ -67,16 +67,23 @@ def user_message(
     images: Mapping[str, Image],
     history: Sequence[Turn] = (),
     problems: Sequence[Problem] = (),
+    examples: Sequence[Turn] = (),
 ) -> str:
-    """Return the request with the inputs it is about, and quoted, what happened before and what was wrong."""
+    """Return the request with the inputs it is about, and quoted, similar ones, what happened before and was wrong."""
     inputs = [f"${name}: Image, {image.size_wh[0]} x {image.size_wh[1]} pixels" for name, image in images.items()]
     parts = ["Inputs:\n" + ("\n".join(inputs) or "none")]
+    for turn in examples:
+        parts.append("A similar request that was done well, on other images:\n" + quoted(_told(turn)))
     for turn in history:
-        parts.append("Earlier in this session:\n" + quoted(f"{turn.request}\n{turn.plan.to_json()}"))
+        parts.append("Earlier in this session:\n" + quoted(_told(turn)))
     if problems:
         parts.append("The last plan did not work:\n" + quoted("\n".join(map(str, problems))))
     parts.append(f"Request: {request}")
     return "\n\n".join(parts)
+
+
+def _told(turn: Turn) -> str:
+    return f"{turn.request}\n{turn.plan.to_json()}"
 
 
 def repair_message(problems: Sequence[Problem]) -> str:

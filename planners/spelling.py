@@ -17,6 +17,8 @@ QUOTED = re.compile(r"(\"[^\"]*\"|“[^”]*”|«[^»]*»|(?<!\w)'[^']*'(?!\w))
 _LETTERS = re.compile(r"[A-Za-z]+")
 _SHORTEST = 4
 """Letters of a word that is mended; of fewer, too many others are near."""
+_LONGEST = 30
+"""Letters beyond which nothing is a word; the ways to leave two out would be millions."""
 _FAR_KEY = 0.1
 """How likely a letter is that lies elsewhere on the keyboard, against the slips that are usual."""
 _CLEARLY = 2.0
@@ -36,7 +38,7 @@ def near(word: str) -> list[str]:
     Two words that are one letter put in, left out, changed or swapped apart share what is left of them when a letter
     is taken out of each: the method of SymSpell (Garbe 2012).
     """
-    if len(word) < 3:
+    if not 3 <= len(word) <= _LONGEST:
         return []
     shorter = {word, *_without_one(word)}
     if len(word) > 6:

@@ -15,6 +15,7 @@ SURFACE = {
         "MapSummary",
         "Policy",
         "Provenance",
+        "Repair",
         "Result",
         "StepRecord",
         "ask",

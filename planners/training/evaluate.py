@@ -12,8 +12,9 @@ from typing import Any
 
 from ...tools.catalogue import Catalogue
 from ...tools.errors import PlanError, Refusal
+from ..evaluation.scores import f1, facts_of
 from ..notation import read_steps
-from ..plan import Plan, Step, referenced
+from ..plan import Plan
 from ..validate import validate
 from .compose import Composer, Example
 
@@ -67,7 +68,7 @@ def measure(answer: Answer, examples: Iterable[Example], catalogue: Catalogue) -
         score.examples += 1
         score.valid += given.valid
         score.exact += exact
-        score.tools.append(_f1(wanted.tools, given.tools) if not wanted.refused else float(exact))
+        score.tools.append(float(exact) if wanted.refused else f1(wanted.tools, given.tools) or 0.0)
         if wanted.refused or given.refused:
             score.refusals["right" if exact else "missed" if wanted.refused else "false"] += 1
         for kind in dict.fromkeys(example.kinds):
@@ -100,37 +101,5 @@ def outcome(text: str, example: Example, catalogue: Catalogue) -> Outcome:
         return Outcome(False, "")
     if validate(plan, catalogue):
         return Outcome(False, "", tools=tuple(step.tool for step in steps))
-    by_id = {step.id: step for step in steps}
-    trees = tuple(sorted(_tree(referenced(output) or "", by_id, catalogue) for output in outputs))
-    return Outcome(True, "", trees, tuple(step.tool for step in steps))
-
-
-def _tree(name: str, steps: dict[str, Step], catalogue: Catalogue) -> str:
-    """Return a step as a nested call, parameters at their default left out, numbers and case normalised."""
-    if name not in steps:
-        return name
-    step = steps[name]
-    words = []
-    for argument, value in sorted(step.args.items()):
-        param = catalogue[step.tool].params.get(argument)
-        if param is None or not param.required or value != param.default:
-            words.append(f"{argument}={_value(value, steps, catalogue)}")
-    if step.when:
-        words.append("when=" + step.when.split("$")[0] + _tree(step.when.rpartition("$")[2], steps, catalogue))
-    return f"{step.tool}({', '.join(words)})"
-
-
-def _value(value: Any, steps: dict[str, Step], catalogue: Catalogue) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(_value(item, steps, catalogue) for item in value) + "]"
-    name = referenced(value)
-    if name:
-        return _tree(name, steps, catalogue)
-    return f"{value:g}" if isinstance(value, (int, float)) else repr(str(value).casefold())
-
-
-def _f1(wanted: Sequence[str], given: Sequence[str]) -> float:
-    if not wanted or not given:
-        return 0.0
-    shared = sum((Counter(wanted) & Counter(given)).values())
-    return 2 * shared / (len(wanted) + len(given))
+    facts = facts_of(plan, catalogue)
+    return Outcome(True, "", facts.trees, facts.nodes)

@@ -13,10 +13,9 @@ import pytest
 import diptych.orchestrator as orchestrator
 from diptych.orchestrator import plan as make_plan
 from diptych.orchestrator import preview, run, run_plan
-from diptych.orchestrator.planning import implied_checks
 from diptych.orchestrator.result import answer_of
-from diptych.planners.plan import Plan, parse_plan
-from diptych.tools.catalogue import Catalogue, load_catalogue
+from diptych.planners.plan import Plan
+from diptych.tools.catalogue import Catalogue
 from diptych.tools.errors import PlanError, Problem, Refusal, UsageError
 from diptych.tools.values import Detections, Image, Labels, Number, Text, Value, Verdict
 
@@ -50,7 +49,7 @@ class Scripted:
 
 def test_public_names() -> None:
     assert sorted(orchestrator.__all__) == [
-        *("Control", "Event", "MapSummary", "Policy", "Provenance", "Result", "StepRecord"),
+        *("Control", "Event", "MapSummary", "Policy", "Provenance", "Repair", "Result", "StepRecord"),
         *("ask", "map_plan", "plan", "preview", "read_provenance", "resume", "run", "run_plan"),
     ]
     assert all(getattr(orchestrator, name) for name in orchestrator.__all__)
@@ -129,24 +128,6 @@ def test_preview_marks_hits_before_anything_runs(tmp_path: Path) -> None:
     assert [row.cached for row in rows] == [True, True, False] and not CALLS
     assert rows[2].seconds is not None
     assert statuses(execute(plan(steps, "c"), tmp_path)) == {"a": "cached", "b": "cached", "c": "done"}
-
-
-def test_edits_in_place_imply_that_the_rest_is_preserved() -> None:
-    steps = [
-        {"id": "d", "tool": "detect", "args": {"image": "$photo", "query": "face"}},
-        {"id": "m", "tool": "region", "args": {"image": "$photo", "boxes": "$d"}},
-        {"id": "b", "tool": "blur", "args": {"image": "$photo", "mask": "$m"}},
-        {"id": "o", "tool": "outline", "args": {"image": "$b", "mask": "$m"}},
-        {"id": "f", "tool": "fill", "args": {"image": "$photo", "mask": "$m", "color": "red"}},
-        {"id": "r", "tool": "rotate", "args": {"image": "$f", "degrees": 90}},
-    ]
-    document = parse_plan({"inputs": {"photo": "Image"}, "steps": steps, "outputs": ["$o", "$r"]})
-    checks = implied_checks(document, load_catalogue())
-    assert [(check.check, check.args) for check in checks] == [
-        ("preserved", {"before": "$photo", "after": "$b", "outside": "$m"})
-    ]
-    again = document.model_copy(update={"checks": checks})
-    assert implied_checks(again, load_catalogue()) == []
 
 
 BOXES = Detections(np.zeros((2, 4), np.float32), ("STOP", "EXIT"), np.ones(2, np.float32), "text")

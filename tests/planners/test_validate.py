@@ -101,8 +101,8 @@ BROKEN: dict[str, tuple[Plan, list[str]]] = {
     "unknown tool, near none": (
         plan(step("out", "zzz", image="$photo")),
         [
-            "step 'out': no tool is called 'zzz'; known: detect, find_text, pick, segment, subject, region, "
-            "color_range, invert, grow, union, subtract, intersect …"
+            "step 'out': no tool is called 'zzz'; known: detect, detect_closely, find_text, pick, segment, subject, "
+            "region, color_range, invert, grow, union, subtract …"
         ],
     ),
     "unknown argument": (
@@ -306,7 +306,7 @@ BROKEN: dict[str, tuple[Plan, list[str]]] = {
         plan(FACES, step("out", "blur", image="$photo"), checks=(check("count", boxes="$face"),)),
         [
             "step 'check_1': a check must give Verdict, but 'count' gives Number; "
-            "use exists, shows, absent, reads, preserved"
+            "use exists, shows, absent, reads, unreadable, preserved"
         ],
     ),
     "a check with a wrong argument": (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..values import Detections
 from ..values.base import Array
 
 
@@ -35,6 +36,18 @@ def distinct(xyxy: Array, scores: Array, limit: float, *, of_smaller: bool = Fal
 def clipped(xyxy: Array, size_wh: tuple[int, int]) -> Array:
     """Return boxes (N, 4) cut off at the image's edges."""
     return np.clip(xyxy, 0, np.tile(np.asarray(size_wh, np.float32), 2))
+
+
+def covered(boxes: Detections, selected: Array) -> Array:
+    """Return float (N,) in [0, 1]: which share of each thing, its exact mask where there is one, is in bool (H, W)."""
+    shares = np.zeros(len(boxes))
+    for index, (x0, y0, x1, y1) in enumerate(boxes.xyxy):
+        window = np.s_[max(0, int(y0)) : int(np.ceil(y1)), max(0, int(x0)) : int(np.ceil(x1))]
+        part = selected[window]
+        if boxes.masks is not None and boxes.masks[index][window].any():
+            part = part[boxes.masks[index][window]]
+        shares[index] = part.mean() if part.size else 0.0
+    return shares
 
 
 @dataclass(frozen=True)

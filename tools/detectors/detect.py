@@ -29,6 +29,14 @@ def _(calls: Sequence[Mapping[str, Any]]) -> list[Detections]:
     return detector.detect_many([call["image"] for call in calls], [call["query"] for call in calls])
 
 
+@tool(family="detector", models={"detector": Detector})
+def detect_closely(image: Image, query: Query, *, detector: Detector) -> Detections:
+    """Find what a phrase names in enlarged parts of the image: slower than `detect`, for things that are small."""
+    from .closer import closer_look
+
+    return closer_look(detector, image, query)
+
+
 @tool(family="detector", models={"reader": Reader})
 def find_text(image: Image, words: Query, *, reader: Reader) -> Detections:
     """Find the written words `words` in the image, wherever they stand."""

@@ -149,11 +149,11 @@ def _seen(image: Image, mask: Mask, box: Box, size_wh: tuple[int, int]) -> dict[
 
     x0, y0, x1, y1 = box
     crop = hub.resized(np.ascontiguousarray(image.rgb[y0:y1, x0:x1]), size_wh)
-    hole = _hole(mask.selected[y0:y1, x0:x1], size_wh)
+    hole = hole_around(mask.selected[y0:y1, x0:x1], size_wh)
     return {"image": PIL.fromarray(crop), "mask_image": PIL.fromarray(hole.astype(np.uint8) * 255)}
 
 
-def _hole(selected: Array, size_wh: tuple[int, int]) -> Array:
+def hole_around(selected: Array, size_wh: tuple[int, int]) -> Array:
     """Return bool (height, width): every cell that holds a selected pixel, and a rim around them."""
     import cv2
 

@@ -64,7 +64,7 @@ def outline(image: Image, mask: Mask, color: Color = "red") -> Image:
     return Image(pixels)
 
 
-@tool(family="editor")
+@tool(family="editor", hides="obscures")
 def sticker(image: Image, boxes: Detections, kind: Sticker) -> Image:
     """Put an emoji or a black bar over each box."""
     pixels = np.array(image.pixels)

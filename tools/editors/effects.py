@@ -26,20 +26,20 @@ _SAMPLE = 200_000
 """Most pixels from which `recolor` learns an object's own color."""
 
 
-@tool(family="editor")
+@tool(family="editor", hides="obscures")
 def blur(image: Image, mask: Mask | None = None, strength: Percent = 50.0) -> Image:
     """Blur the selected pixels, or the whole image."""
     where = Mask(selection(image, mask))
     return apply_inside(image, blurred(image, where, strength), mask, feather=_soft_edge(image))
 
 
-@tool(family="editor")
+@tool(family="editor", hides="obscures")
 def pixelate(image: Image, mask: Mask | None = None, blocks: Annotated[int, Field(ge=2, le=200)] = 8) -> Image:
     """Pixelate the selected pixels into a mosaic; `blocks` across the longer side of each region."""
     return apply_inside(image, mosaic(image, Mask(selection(image, mask)), blocks), mask)
 
 
-@tool(family="editor")
+@tool(family="editor", hides="obscures")
 def fill(image: Image, mask: Mask, color: Color, opacity: Percent = 100.0) -> Image:
     """Cover the selected pixels with one color."""
     paint = np.array(parse_color(color), np.float32)
@@ -64,7 +64,7 @@ def gradient(image: Image, mask: Mask, start: Color, end: Color, direction: Dire
     return edit_inside(image, mask, paint)
 
 
-@tool(family="editor", models={"eraser": Eraser})
+@tool(family="editor", models={"eraser": Eraser}, hides="removes")
 def erase(image: Image, mask: Mask, *, eraser: Eraser) -> Image:
     """Remove the selected objects and fill the hole with its surroundings."""
     same_size(image, mask)

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from ..detectors.boxes import covered
+from ..detectors.words import matching
 from ..editors.compose import regions, selection
 from ..model import Detector, Reader
 from ..parameters import Query
@@ -20,6 +22,10 @@ from .likeness import best_match, likeness
 
 _READABLE = 0.8
 """Share of the letters that must be right for words to count as read."""
+_LEGIBLE = 0.8
+"""Certainty of a reader from which on words are legible; a pattern is now and then read as a letter or two."""
+_MOST = 0.5
+"""Share of a thing above which it counts as lying inside, or as changed."""
 _SHOWN = 20
 """Changed places that a verdict lists at most, the largest first."""
 
@@ -47,20 +53,36 @@ def _shown(boxes: Detections, query: str, count: int | None) -> Verdict:
     return Verdict(seen == count, score, f"{found(boxes, query)}, {count} expected", boxes)
 
 
-@tool(family="measure", models={"detector": Detector})
-def absent(image: Image, query: Query, *, detector: Detector) -> Verdict:
-    """Check that nothing in the image is what the phrase names."""
-    return _missing(detector.detect(image, query), query)
+@tool(family="measure", models={"detector": Detector}, version=2)
+def absent(
+    image: Image, query: Query, inside: Mask | None = None, before: Image | None = None, *, detector: Detector
+) -> Verdict:
+    """Check that nothing in the image is what the phrase names.
+
+    With `inside` only what lies there counts. With `before`, the image before an edit, only what the edit left as it
+    was counts: someone blurred is still a person.
+    """
+    return _missing(detector.detect(image, query), image, query, inside, before)
 
 
 @absent.batched
 def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
-    return [_missing(boxes, call["query"]) for boxes, call in zip(_detected(calls), calls, strict=True)]
+    return [
+        _missing(boxes, call["image"], call["query"], call.get("inside"), call.get("before"))
+        for boxes, call in zip(_detected(calls), calls, strict=True)
+    ]
 
 
-def _missing(boxes: Detections, query: str) -> Verdict:
-    best = float(boxes.scores[0]) if len(boxes) else 0.0
-    return Verdict(not len(boxes), 1 - best, found(boxes, query), boxes)
+def _missing(boxes: Detections, image: Image, query: str, inside: Mask | None, before: Image | None) -> Verdict:
+    if inside is not None:
+        boxes = boxes.subset(np.flatnonzero(covered(boxes, selection(image, inside)) >= _MOST))
+    left = boxes
+    if before is not None:
+        left = boxes.subset(np.flatnonzero(covered(boxes, changed(before, image)) < _MOST))
+    best = float(left.scores[0]) if len(left) else 0.0
+    edited = len(boxes) - len(left)
+    reason = found(left, query) + (f" beside {edited} that the edit has changed" if edited else "")
+    return Verdict(not len(left), 1 - best, reason, left)
 
 
 def _detected(calls: Sequence[Mapping[str, Any]]) -> list[Detections]:
@@ -79,6 +101,23 @@ def reads(image: Image, words: Query, *, reader: Reader) -> Verdict:
     alike = [i for i, line in enumerate(lines.labels) if likeness(words, line) >= _READABLE]
     evidence = lines.subset(alike) if alike else lines
     return Verdict(score >= _READABLE, score, f"read {text!r}, {score:.0%} like {words!r}", evidence)
+
+
+@tool(family="measure", models={"reader": Reader})
+def unreadable(image: Image, words: Query | None = None, inside: Mask | None = None, *, reader: Reader) -> Verdict:
+    """Check that the words, or any words at all, cannot be read in the image; with `inside` only there."""
+    lines = reader.read(image)
+    if words is None:
+        words_read = [sum(map(str.isalnum, label)) > 1 for label in lines.labels]  # a lone letter may be any stain
+        lines = lines.subset(np.flatnonzero((lines.scores >= _LEGIBLE) & np.array(words_read, np.bool_)))
+    else:
+        lines = matching(lines, words, image.size_wh)
+    if inside is not None:
+        lines = lines.subset(np.flatnonzero(covered(lines, selection(image, inside)) >= _MOST))
+    best = float(lines.scores[0]) if len(lines) else 0.0
+    unread = "no text was read" if words is None else f"{words!r} was not read"
+    reason = f"read {', '.join(map(repr, lines.labels[:5]))}" if len(lines) else unread
+    return Verdict(not len(lines), 1 - best, reason, lines)
 
 
 @tool(family="measure", panel="plain")

@@ -23,6 +23,12 @@ def exists(boxes: Detections) -> Verdict:
 
 
 @tool(family="measure", panel="plain")
+def evidence(verdict: Verdict) -> Detections:
+    """Take the boxes that a check rests on: what it found, and where."""
+    return Detections.empty() if verdict.evidence is None else verdict.evidence
+
+
+@tool(family="measure", panel="plain")
 def area(mask: Mask) -> Number:
     """Measure which share of the image is selected, in percent."""
     return Number(100 * mask.share, "%")
