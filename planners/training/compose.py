@@ -79,6 +79,11 @@ SELECTING = (
 """Intents whose mask says where: in compounds each has to keep its own."""
 
 
+SHAPING = ("crop_square_at", "crop_square_at", "crop_square", "crop", "crop_ratio")
+SIZING = ("resize_width", "resize_width", "resize_height", "resize_both", "resize_percent")
+"""A shape and a size are often asked for in one breath: a square profile picture, 300 pixels wide."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One training pair."""
@@ -159,6 +164,8 @@ class Composer:
         if self.draw.random() < 0.3:
             # Two selections in one sentence are what a small model mixes up first.
             kinds[:2] = [self.draw.choice(SELECTING), self.draw.choice(SELECTING)]
+        elif self.draw.random() < 0.06:
+            kinds[:2] = [self.draw.choice(SHAPING), self.draw.choice(SIZING)]
         alone = all(INTENTS[kind].inputs == 1 for kind in kinds[1:])
         first = "generate" if alone and self.draw.random() < 0.07 else ""
         if first:

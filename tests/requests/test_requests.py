@@ -14,9 +14,7 @@ from tests.requests.cases import CASES, Case
 from tests.requests.pictures import picture
 
 NOT_YET: dict[str, str] = {
-    "compound-i-need-a-square-version-for-my-profile-picture-cent": "resizes by percent and crops to a ratio of 30",
-    "compound-tell-me-what-the-qr-code-says-and-then-wipe-it-off": "asks an instruct editor to wipe the code off",
-    "question-is-there-anybody-in-this-picture": "asks a model that answers questions, which this profile lacks",
+    "compound-i-need-a-square-version-for-my-profile-picture-cent": "crops to a square, then to the face: not square",
 }
 """Requests that the shipped planner still gets wrong, and how: reported, and expected to fail."""
 
