@@ -16,7 +16,7 @@ from ..planners.plan import Plan
 from ..tools.catalogue import load_catalogue
 from ..tools.errors import UsageError
 from ..tools.profiles import Binding, Profile, load_profile
-from ..tools.weights import home, packaged
+from ..tools.weights import home, locate, packaged
 
 PLANNER_WEIGHTS = {"embedded": ("smollm2-135m-instruct",)}
 """Packaged weights of the planners, beside those of a profile."""
@@ -157,10 +157,21 @@ def _weights(capability: str, binding: Binding, source: str, memory_mb: int) -> 
             fix = f"the profile names weights that do not exist; known: {', '.join(packaged())}"
             return Need(capability, binding.adapter, source, binding.licence, 0, memory_mb, "broken", fix)
         return _packaged_need(capability, binding.adapter, name, memory_mb)
-    here = source.startswith("tiny:") or Path(source).expanduser().exists() or _on_hub_cache(source)
+    if source.startswith("tiny:"):
+        return _shipped_need(capability, binding, source, memory_mb)
+    here = Path(source).expanduser().exists() or _on_hub_cache(source)
     fix = "" if here else f"it is downloaded from the hub on the first run; or give a folder instead of {source!r}"
     state: Literal["present", "missing"] = "present" if here else "missing"
     return Need(capability, binding.adapter, source, binding.licence, binding.download_mb, memory_mb, state, fix)
+
+
+def _shipped_need(capability: str, binding: Binding, source: str, memory_mb: int) -> Need:
+    try:
+        folder = locate(source)
+    except UsageError as error:
+        return Need(capability, binding.adapter, source, binding.licence, 0, memory_mb, "broken", str(error))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / (1 << 20)
+    return Need(capability, binding.adapter, source, binding.licence, round(size, 1), memory_mb, "present")
 
 
 def _packaged_need(what: str, adapter: str, name: str, memory_mb: int) -> Need:

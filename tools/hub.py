@@ -74,7 +74,8 @@ def find(source: str | Mapping[str, str]) -> Checkpoint:
     """Read a reference, and check that a local folder holds safetensors. Raises ToolError that says what is wrong."""
     if not isinstance(source, str):
         raise ToolError(f"this model takes one source, not parts {sorted(source)}", hint="give 'org/name@revision'")
-    folder = locate(source) if source.startswith("embedded:") else Path(source).expanduser()
+    shipped = source.startswith(("embedded:", "tiny:"))
+    folder = locate(source) if shipped else Path(source).expanduser()
     if source and folder.exists():
         _check_folder(folder)
         return Checkpoint(str(folder))
@@ -211,9 +212,14 @@ def quiet() -> None:
 
 
 def fitted(tokenizer: Any, text: str, limit: int, what: str = "prompt") -> str:
-    """Return the part of `text` that fits into `limit` tokens; what is cut is logged. Raises ToolError for no words."""
+    """Return the part of `text` that fits into `limit` tokens. Raises ToolError for no words.
+
+    What is cut, and which words a small vocabulary lacks, is logged.
+    """
     if not text.strip():
         raise ToolError(f"the {what} is empty", hint="say in words what is wanted")
+    if unknown := _unknown_words(tokenizer, text):
+        logger.warning("the model does not know these words of the %s: %s", what, ", ".join(unknown))
     room = limit - tokenizer.num_special_tokens_to_add(pair=False)
     ids = tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
     if len(ids) <= room:
@@ -223,6 +229,15 @@ def fitted(tokenizer: Any, text: str, limit: int, what: str = "prompt") -> str:
         raise ToolError(f"the {what} does not fit: the model reads {limit} tokens", hint="use shorter words")
     logger.warning("the %s is too long for the model, which reads %d tokens; cut: %r", what, limit, text[len(kept) :])
     return kept
+
+
+def _unknown_words(tokenizer: Any, text: str) -> list[str]:
+    """Return the words of `text` for which a tokenizer has only its mark for unknown ones."""
+    if not tokenizer.is_fast or tokenizer.unk_token_id is None:
+        return []
+    read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    places = zip(read["input_ids"], read["offset_mapping"], strict=True)
+    return [text[start:end] for token, (start, end) in places if token == tokenizer.unk_token_id]
 
 
 def _first_words(tokenizer: Any, text: str, room: int) -> str:

@@ -106,12 +106,15 @@ def missing(names: Sequence[str]) -> list[str]:
 def locate(reference: str) -> Path:
     """Return where weights lie on this machine.
 
-    `embedded:NAME` gives the file when NAME holds one, else the folder; a path gives itself; `org/name@revision`
-    gives the snapshot folder of the Hugging Face hub, which is downloaded unless HF_HUB_OFFLINE is set.
+    `embedded:NAME` gives the file when NAME holds one, else the folder; `tiny:NAME` gives a folder of the tiny family,
+    which comes with Diptych; a path gives itself; `org/name@revision` gives the snapshot folder of the Hugging Face
+    hub, which is downloaded unless HF_HUB_OFFLINE is set.
     Raises ToolError that says how to get what is missing, UsageError for an unknown name.
     """
     if reference.startswith("embedded:"):
         return _locate_packaged(reference.removeprefix("embedded:"))
+    if reference.startswith("tiny:"):
+        return _locate_tiny(reference.removeprefix("tiny:"))
     path = Path(reference).expanduser()
     if reference and path.exists():
         return path
@@ -126,6 +129,14 @@ def _locate_packaged(name: str) -> Path:
     if not entry.present:
         raise ToolError(f"weights {name!r} are not in {home()}", hint=f"run 'diptych fetch {name}'")
     return entry.folder / next(iter(entry.files)) if len(entry.files) == 1 else entry.folder
+
+
+def _locate_tiny(name: str) -> Path:
+    folder = Path(__file__).parent / "tiny" / "checkpoints"
+    known = sorted(path.name for path in folder.glob("*") if path.is_dir())
+    if name not in known:
+        raise UsageError(f"the tiny family has no {name!r}; known: {', '.join(known) or 'none, install diptych again'}")
+    return folder / name
 
 
 def _locate_on_hub(repo: str, revision: str | None) -> Path:

@@ -48,17 +48,21 @@ class Clip(hub.Movable, Classifier, Matcher):
 
     def classify_many(self, images: Sequence[Image], labels: Sequence[Sequence[str]]) -> list[Labels]:
         """Choose for each image between its own labels; the images pass the network together."""
-        pairs = zip(self._images(images), labels, strict=True)
-        return [self._chosen(embedding, names) for embedding, names in pairs]
+        asked = [tuple(dict.fromkeys(names)) for names in labels]
+        ensembles = {names: self._ensemble(names) for names in dict.fromkeys(asked)}
+        pairs = zip(self._images(images), asked, strict=True)
+        return [self._chosen(embedding, names, ensembles[names]) for embedding, names in pairs]
 
-    def _chosen(self, image: Any, labels: Sequence[str]) -> Labels:
-        """Return the probabilities of labels for an image embedding (D,)."""
-        import torch
-
-        names = list(dict.fromkeys(labels))
+    def _ensemble(self, names: Sequence[str]) -> Any:
+        """Return unit embeddings float32 (L, D) of labels."""
         sentences = [template.format(name) for name in names for template in TEMPLATES]
         ensemble = self._texts(sentences).reshape(len(names), len(TEMPLATES), -1).mean(dim=1)  # (L, D)
-        ensemble = ensemble / ensemble.norm(dim=-1, keepdim=True)
+        return ensemble / ensemble.norm(dim=-1, keepdim=True)
+
+    def _chosen(self, image: Any, names: Sequence[str], ensemble: Any) -> Labels:
+        """Return the probabilities of labels with embeddings (L, D) for an image embedding (D,)."""
+        import torch
+
         scale = self._model.logit_scale.float().exp()
         logits = hub.checked(scale * ensemble @ image, "the classifier")  # (L,)
         return Labels(dict(zip(names, torch.softmax(logits, dim=0).tolist(), strict=True)))

@@ -13,6 +13,7 @@ import yaml
 
 from ..errors import UsageError
 from ..model import Model
+from ..tiny.words import unknown_words
 from ..tool import Tool
 
 ADAPTERS: dict[str, str] = {
@@ -27,6 +28,7 @@ ADAPTERS: dict[str, str] = {
     "owl": "detectors.owl:Owl",
     "sam": "segmenters.sam:Sam",
     "clip": "classifiers.clip:Clip",
+    "diffusion-classifier": "classifiers.diffusion_classifier:DiffusionClassifier",
     "blip-captioner": "captioners.blip:BlipCaptioner",
     "blip-answerer": "captioners.blip:BlipAnswerer",
     "vision-language": "captioners.vision_language:VisionLanguage",
@@ -47,7 +49,7 @@ class Binding:
     capability: str
     adapter: str
     source: str | dict[str, str] = ""
-    """`org/name@revision`, a folder, `embedded:name`, or one of these per part of the model."""
+    """`org/name@revision`, a folder, `embedded:name`, `tiny:name`, or one of these per part of the model."""
     licence: str = ""
     download_mb: int = 0
     memory_mb: int = 0
@@ -88,10 +90,20 @@ class Profile:
             binding = self.bindings.get(capability)
             if binding is None:
                 return f"has no {capability.replace('_', ' ')}"
-            reason = binding.model.objection(params, binding.source)
+            reason = binding.model.objection(params, binding.source) or _beyond_words(binding, params)
             if reason:
                 return reason
         return None
+
+
+def _beyond_words(binding: Binding, params: Mapping[str, Any]) -> str | None:
+    """Say which words that name something to look for the tiny family does not know."""
+    if not any(source.startswith("tiny:") for source in binding.sources):
+        return None
+    labels = params.get("labels")
+    asked = [params.get("query"), *(labels if isinstance(labels, list) else ())]
+    unknown = unknown_words(" ".join(word for word in asked if isinstance(word, str)))
+    return f"does not know {', '.join(map(repr, unknown))}" if unknown else None
 
 
 def profile_names() -> list[str]:

@@ -1,0 +1,1 @@
+"""The tiny family: rendered scenes, and small checkpoints of the classes that users load from the hub."""

@@ -1,0 +1,70 @@
+"""What stands at every cell of an 8×8 grid: a lesson that image encoders learn fast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..values.base import Array
+from .render import Picture
+from .scenes import COLORS, SHAPES, Scene
+
+CELLS = 8
+_LEAST = 0.15
+"""Share of a cell that an object must cover to be what is there."""
+_NOTHING = 0.15
+"""Weight of an empty cell: most cells are."""
+
+
+def classes() -> int:
+    """Return how many numbers name shape and color, each with one for nothing."""
+    return len(SHAPES) + len(COLORS) + 2
+
+
+def dense_loss(logits: Any, pictures: Sequence[Picture], scenes: Sequence[Scene], kept: Any = None) -> Any:
+    """Return how badly shape and color are named at every cell, from logits (B, 64, `classes()`).
+
+    With `kept` (B, n), the cells that the logits (B, n, `classes()`) are about.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    truth = [cell_labels(scene, picture) for scene, picture in zip(scenes, pictures, strict=True)]
+    shapes, colors = (torch.from_numpy(np.stack(part)) for part in zip(*truth, strict=True))
+    if kept is not None:
+        shapes, colors = shapes.gather(1, kept), colors.gather(1, kept)
+    weights = torch.ones(max(len(SHAPES), len(COLORS)) + 1)
+    weights[0] = _NOTHING
+    cut = len(SHAPES) + 1
+    flat = logits.float().flatten(0, 1)
+    by_shape = cross_entropy(flat[:, :cut], shapes.flatten(), weights[:cut])
+    return by_shape + cross_entropy(flat[:, cut:], colors.flatten(), weights[: len(COLORS) + 1])
+
+
+def busy_cells(pictures: Sequence[Picture], count: int, dice: np.random.Generator) -> Any:
+    """Return int64 (B, count): cells in which there is something, and others at random where those are fewer."""
+    import torch
+
+    size = pictures[0].masks.shape[1] // CELLS
+    seen = np.stack(
+        [picture.masks.any(axis=0).reshape(CELLS, size, CELLS, size).any(axis=(1, 3)) for picture in pictures]
+    )
+    order = seen.reshape(len(pictures), -1) + dice.random((len(pictures), CELLS * CELLS))
+    return torch.from_numpy(np.argsort(-order, axis=1)[:, :count])
+
+
+def cell_labels(scene: Scene, picture: Picture) -> tuple[Array, Array]:
+    """Return int64 (64,) twice: the shape and the color, counted from 1, that cover most of a cell; 0 is none."""
+    owner = owners(picture, CELLS) + 1
+    shapes = np.array([0, *(SHAPES.index(thing.shape) + 1 for thing in scene.things)])
+    colors = np.array([0, *(list(COLORS).index(thing.color) + 1 for thing in scene.things)])
+    return shapes[owner], colors[owner]
+
+
+def owners(picture: Picture, cells: int) -> Array:
+    """Return int64 (cells²,): the object that covers most of a cell, if it covers enough; -1 is none."""
+    size = picture.masks.shape[1] // cells
+    cover = picture.masks.reshape(-1, cells, size, cells, size).mean(axis=(2, 4)).reshape(-1, cells * cells)
+    return np.where(cover.max(axis=0) > _LEAST, cover.argmax(axis=0), -1)

@@ -1,0 +1,215 @@
+"""Boxes for a phrase: a Grounding DINO (Liu et al., ECCV 2024, arXiv 2303.05499) with its matching loss.
+
+Half of the images come with one phrase, as they will in use; half with a phrase for each kind of object and some for
+objects that are not there, which teaches more per step. A helper names shape and color at every cell of the finest
+feature map. In transformers no gradient reaches the heads that propose boxes from the encoder, so these learn here by a
+loss of their own: at every cell of an object, its box and the words of its phrase.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..detectors.grounding_dino import GroundingDino
+from .dense import CELLS, classes, dense_loss, owners
+from .render import Picture
+from .scenes import COLORS, SHAPES, Scene
+from .sentences import plural
+from .start import whiten
+from .training import SIDE, Recipe, pixels
+from .words import bert_tokenizer
+
+WIDTH = 96
+LENGTH = 32
+"""Tokens of a phrase, or of several."""
+_QUIET = 0.15
+_OUTER_WORDS = ("object", "thing", "shape")
+
+Phrase = tuple[str, str | None, str | None]
+"""Words, and the shape and the color they ask for."""
+
+
+class DetectorRecipe(Recipe):
+    """A ConvNeXt backbone at strides 8 and 16, two layers of fusion, one of decoding: 1.2 million parameters."""
+
+    name: ClassVar[str] = "detector"
+    rate: ClassVar[float] = 8e-4
+    batch: ClassVar[int] = 32
+
+    def network(self) -> Any:
+        import torch
+        import transformers as t
+
+        text = t.BertConfig(
+            vocab_size=len(tokens()),
+            hidden_size=WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=192,
+            max_position_embeddings=LENGTH,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        )
+        image = t.ConvNextConfig(
+            hidden_sizes=[48, 96, 128],
+            depths=[2, 2, 1],
+            num_stages=3,
+            layer_scale_init_value=0.0,
+            out_features=["stage2", "stage3"],
+        )
+        config = t.GroundingDinoConfig(
+            backbone_config=image,
+            text_config=text,
+            d_model=WIDTH,
+            encoder_layers=2,
+            decoder_layers=1,
+            decoder_bbox_embed_share=False,
+            encoder_attention_heads=6,
+            decoder_attention_heads=6,
+            encoder_ffn_dim=192,
+            decoder_ffn_dim=192,
+            num_queries=24,
+            num_feature_levels=2,
+            max_text_len=LENGTH,
+            dropout=0.0,
+            fusion_droppath=0.0,
+        )
+        model = t.GroundingDinoForObjectDetection(config)
+        whiten(model.model.backbone.conv_encoder.model.embeddings.patch_embeddings)
+        with torch.no_grad():
+            # Scores are products with the words, without a scale or an offset: start where they are near nothing.
+            # A second layer of decoding would start from boxes that are read before this norm, far too loud for it.
+            model.model.enc_output_norm.weight.mul_(_QUIET)
+            model.model.decoder.layer_norm.weight.mul_(_QUIET)
+        return model
+
+    def loaded(self, folder: Path) -> Any:
+        import torch
+        import transformers
+
+        return transformers.GroundingDinoForObjectDetection.from_pretrained(folder, dtype=torch.float32)
+
+    def processor(self) -> Any:
+        import transformers as t
+
+        mean = [0.5] * 3
+        images = t.GroundingDinoImageProcessor(
+            size={"shortest_edge": SIDE, "longest_edge": 2 * SIDE}, image_mean=mean, image_std=mean
+        )
+        return t.GroundingDinoProcessor(images, tokens())
+
+    def helper(self) -> Any:
+        import torch
+
+        return torch.nn.Linear(WIDTH, classes())
+
+    def loss(self, network: Any, helper: Any, scenes: Sequence[Scene], pictures: Sequence[Picture], step: int) -> Any:
+        dice = random.Random(step)
+        asked = [_phrases(scene, dice) for scene in scenes]
+        words = tokens()([" ".join(f"{text}." for text, _, _ in phrases) for phrases in asked], padding=True)
+        words = words.convert_to_tensors("pt")
+        targets = [_targets(scene, phrases) for scene, phrases in zip(scenes, asked, strict=True)]
+        seen = pixels(pictures, np.random.default_rng(step))
+        output = network(pixel_values=seen, **words, labels=targets, output_hidden_states=True)
+        lesson = dense_loss(helper(output.encoder_vision_hidden_states[0][:, : CELLS * CELLS]), pictures, scenes)
+        return _matching_loss(output.loss_dict) + _proposal_loss(output, words, targets, pictures) + lesson
+
+    def measure(self, folder: Path, scenes: Sequence[Scene]) -> dict[str, float]:
+        from .evaluate import detection
+
+        return detection(GroundingDino.load(str(folder), threshold=0.0), scenes)
+
+
+@cache
+def tokens() -> Any:
+    return bert_tokenizer(LENGTH)
+
+
+def _phrases(scene: Scene, dice: random.Random) -> list[Phrase]:
+    """Return one phrase, or one for each group and some that name nothing in the scene; no object has two."""
+    groups = [(group.shape, group.color) for group in scene.groups]
+    if dice.random() < 0.5:
+        return [_absent(scene, dice) if dice.random() < 0.35 else _present(scene, dice)]
+    found = [_in_words(shape, color, dice) for shape, color in groups]
+    found += [_absent(scene, dice) for _ in range(dice.randint(1, 2))]
+    return dice.sample(found, len(found))
+
+
+def _present(scene: Scene, dice: random.Random) -> Phrase:
+    group = dice.choice(scene.groups)
+    kind = dice.random()
+    return _in_words(group.shape if kind < 0.85 else None, group.color if not 0.6 < kind < 0.85 else None, dice)
+
+
+def _absent(scene: Scene, dice: random.Random) -> Phrase:
+    """Return a phrase for nothing in the scene; mostly its color or its shape is there."""
+    while True:
+        group, other = dice.choice(scene.groups), dice.choice(scene.groups)
+        shape, color = group.shape, other.color
+        which = dice.random()
+        if which < 0.6:
+            shape = dice.choice(SHAPES)
+        if which > 0.4:
+            color = dice.choice(list(COLORS))
+        if not scene.matching(shape, color):
+            return _in_words(shape, color, dice)
+
+
+def _in_words(shape: str | None, color: str | None, dice: random.Random) -> Phrase:
+    noun = shape or dice.choice(_OUTER_WORDS)
+    noun = plural(noun) if dice.random() < 0.25 else noun
+    article = dice.choice(("a ", "the ")) if dice.random() < 0.2 else ""
+    return article + (f"{color} {noun}" if color else noun), shape, color
+
+
+def _matching_loss(parts: dict[str, Any]) -> Any:
+    """Return the weighted sum of Grounding DINO over the decoder's layer; the encoder's part gives no gradient."""
+    weights = {"ce": 2.0, "bbox": 5.0, "giou": 2.0}
+    return sum(
+        weights[name.split("_")[1]] * part
+        for name, part in parts.items()
+        if name.startswith("loss_") and not name.endswith("_enc")
+    )
+
+
+def _proposal_loss(output: Any, words: Any, targets: Sequence[dict[str, Any]], pictures: Sequence[Picture]) -> Any:
+    """Return how badly the encoder's cells propose boxes and words, over both feature maps."""
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss
+    from transformers.models.grounding_dino.modeling_grounding_dino import build_label_maps
+
+    logits = output.enc_outputs_class  # (B, 64 + 16, T)
+    maps = build_label_maps(logits, words["input_ids"])
+    named, boxes, has_box = torch.zeros_like(logits), torch.zeros(*logits.shape[:2], 4), []
+    for image, (picture, target) in enumerate(zip(pictures, targets, strict=True)):
+        owner = torch.from_numpy(np.concatenate([owners(picture, CELLS), owners(picture, CELLS // 2)]))
+        has_box.append(owner >= 0)
+        boxes[image] = target["every_box"][owner.clamp(min=0)]
+        phrase = target["phrase_of"][owner.clamp(min=0)].masked_fill(owner < 0, -1)
+        named[image, phrase >= 0] = maps[image][phrase[phrase >= 0]].float()
+    real = words["attention_mask"].bool()[:, None, :].expand(-1, logits.shape[1], -1)
+    told = binary_cross_entropy_with_logits(logits[..., : real.shape[2]][real], named[..., : real.shape[2]][real])
+    proposed = output.enc_outputs_coord_logits.sigmoid()[torch.stack(has_box)]
+    return 10 * told + 5 * 4 * l1_loss(proposed, boxes[torch.stack(has_box)])
+
+
+def _targets(scene: Scene, phrases: Sequence[Phrase]) -> dict[str, Any]:
+    """Return the boxes float32 (N, 4), center and size as shares, of what the phrases name, and which phrase it is.
+
+    `every_box` (M, 4) and `phrase_of` (M,) are about all objects of the scene; no phrase is -1.
+    """
+    import torch
+
+    xyxy = scene.boxes(1)
+    boxes = torch.from_numpy(np.concatenate([(xyxy[:, :2] + xyxy[:, 2:]) / 2, xyxy[:, 2:] - xyxy[:, :2]], axis=1))
+    phrase_of = torch.full((len(boxes),), -1)
+    for i, (_, shape, color) in enumerate(phrases):
+        phrase_of[scene.matching(shape, color)] = i
+    named = phrase_of >= 0
+    return {"class_labels": phrase_of[named], "boxes": boxes[named], "every_box": boxes, "phrase_of": phrase_of}
