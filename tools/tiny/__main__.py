@@ -13,7 +13,7 @@ from .generative.polish import NAME as DECODER
 from .generative.polish import train_decoder
 from .generative.train import train_denoiser
 from .recipes import RECIPES, recipe
-from .training import train
+from .training import CHECKPOINTS, train
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
         from .evaluate import evaluate
         from .generative.evaluate import evaluate as evaluate_generative
 
-        evaluate(given.names or list(RECIPES))
+        evaluate(given.names or [name for name in RECIPES if (CHECKPOINTS / name).is_dir()])
         if not given.names:
             evaluate_generative()
         return

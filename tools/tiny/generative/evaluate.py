@@ -78,15 +78,14 @@ def by_rule(image: Image, shapes: Sequence[str]) -> Detections:
     return seen.subset([place for place, label in enumerate(seen.labels) if label in shapes])
 
 
-def by_detector(detector: Detector, least: float = 0.4) -> Look:
-    """Look by a detector, one phrase for each shape; `least` is the score from which a box counts."""
+def by_detector(detector: Detector) -> Look:
+    """Look by a detector, one phrase for each shape."""
 
     def look(image: Image, shapes: Sequence[str]) -> Detections:
         found = detector.detect_many([image] * len(shapes), list(shapes))
         labels = [shape for shape, seen in zip(shapes, found, strict=True) for _ in seen.labels]
         boxes, scores = np.concatenate([s.xyxy for s in found]), np.concatenate([s.scores for s in found])
-        every = Detections(boxes, tuple(labels), scores)
-        return every.subset(np.flatnonzero(every.scores >= least))
+        return Detections(boxes, tuple(labels), scores)
 
     return look
 
