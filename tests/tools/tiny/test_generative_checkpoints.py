@@ -114,3 +114,11 @@ def test_polishing_changes_the_decoder_alone(tmp_path: Path, monkeypatch: pytest
         if not name.startswith("decoder."):
             assert bool((value == after[name]).all())
     assert (tmp_path / "home" / "tiny" / "t2i" / "decoder.safetensors").is_file()
+
+
+def test_what_ships_says_nothing_of_the_machine(tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    part.mkdir()
+    (part / "config.json").write_text('{"_name_or_path": "/home/me/vae", "sample_size": 64}')
+    train.ship(part, tmp_path / "shipped")
+    assert json.loads((tmp_path / "shipped" / "config.json").read_text()) == {"sample_size": 64}

@@ -221,6 +221,10 @@ def ship(part: Path, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             copy = target.with_name(f".{target.name}.part")
             shutil.copyfile(file, copy)
+            if file.name == "config.json":
+                facts = json.loads(file.read_text(encoding="utf-8"))
+                facts.pop("_name_or_path", None)  # where it lay on the machine that trained it
+                copy.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
             copy.replace(target)
 
 
