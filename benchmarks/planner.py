@@ -15,28 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from diptych.planners.embedded import ADAPTER, TRIES, EmbeddedPlanner, complete
+from diptych.planners.evaluation.contenders import told
 from diptych.planners.training.compose import Example
 from diptych.planners.training.evaluate import held_out, measure, outcome
-from diptych.tools.catalogue import Catalogue, load_catalogue
+from diptych.tools.catalogue import load_catalogue
 
 RESULTS = Path(__file__).parent / "results"
-SHOTS = """photo: blur the dog
-a detect photo "dog"
-b segment photo a
-c blur photo b
-photo: how many cars are there?
-a detect photo "cars"
-b count a
-"""
-
-
-def catalogue_prompt(catalogue: Catalogue) -> str:
-    """Tell a model that knows nothing of the catalogue what there is and how to write it."""
-    tools = "\n".join(
-        f"{t.id} {' '.join([*t.ports, *(n for n, p in t.params.items() if p.required)])} - {t.summary}"
-        for t in catalogue.values()
-    )
-    return f"Turn the request into calls, one a line. Tools:\n{tools}\nExamples:\n{SHOTS}Request: "
 
 
 def main() -> None:
@@ -68,10 +52,10 @@ def main() -> None:
     result["adapter"]["valid_at_once"] = 1 - len(redrawn) / len(examples)
     result["adapter"]["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     if args.zero_shot:
-        preamble = catalogue_prompt(catalogue)
+        preamble = told(catalogue)
 
         def plain(request: str, inputs: Sequence[str]) -> str:
-            return complete(None, preamble + request, inputs, catalogue)
+            return complete(None, request, inputs, catalogue, preamble=preamble)
 
         result["zero_shot"] = measure(plain, examples[: args.zero_shot], catalogue).summary()
     result["mistakes"] = score.mistakes[:60]

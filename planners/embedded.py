@@ -85,18 +85,24 @@ class EmbeddedPlanner:
 
 
 def complete(
-    adapter: Path | None, request: str, inputs: Sequence[str], catalogue: Catalogue, *, attempt: int = 0
+    adapter: Path | None,
+    request: str,
+    inputs: Sequence[str],
+    catalogue: Catalogue,
+    *,
+    attempt: int = 0,
+    preamble: str = "",
 ) -> str:
     """Return what the model, with or without an adapter, writes under the catalogue's grammar.
 
     Attempt 0 is greedy; later ones are sampled, with the attempt as seed, ever more freely. What is clearly a typing
-    error is mended first.
+    error in the request is mended first. `preamble` is what a model without an adapter is told before it.
     """
     if words_of(request) is not None:
         request = mend(request)
     answer = _server(adapter).handle_completions(
         {
-            "prompt": prompt_text(request, inputs),
+            "prompt": prompt_text(preamble + request, inputs),
             "n_predict": 400,
             "temperature": min(0.3 * attempt, 1.0),
             "seed": attempt,

@@ -35,9 +35,13 @@ class ToldPlanner(EmbeddedPlanner):
     def complete(self, request: str, inputs: Sequence[str], catalogue: Catalogue, *, attempt: int = 0) -> str:
         """Return the shorthand that the model writes."""
         chosen = narrowed(request, catalogue, MOST_TOOLS)
-        tools = "\n".join(map(_line, chosen.values()))
-        text = f"Turn the request into calls, one a line. Tools:\n{tools}\nExamples:\n{_SHOTS}Request: {request}"
-        return complete(self._adapter, text, inputs, chosen, attempt=attempt)
+        return complete(self._adapter, request, inputs, chosen, attempt=attempt, preamble=told(chosen))
+
+
+def told(catalogue: Catalogue) -> str:
+    """Return what a model that does not know a catalogue is told before the request: its tools, how to write them."""
+    tools = "\n".join(map(_line, catalogue.values()))
+    return f"Turn the request into calls, one a line. Tools:\n{tools}\nExamples:\n{_SHOTS}Request: "
 
 
 CONTENDERS: dict[str, Callable[[], Planner]] = {
