@@ -65,18 +65,18 @@ def run(
     chosen = load_planner(planner) if isinstance(planner, str) else planner
     pictures = list(inputs.values())
     options = Options(
-        profile,
-        on_event,
-        home,
-        use_store,
-        control or Control(),
-        policy or Policy(),
-        catalogue,
-        lanes,
-        executor,
-        kept,
-        repair,
-        _replanning(words, pictures, chosen, catalogue or load_catalogue()),
+        profile=profile,
+        on_event=on_event,
+        home=home,
+        use_store=use_store,
+        control=control or Control(),
+        policy=policy or Policy(),
+        catalogue=catalogue,
+        lanes=lanes,
+        executor=executor,
+        notes=kept,
+        repair=repair,
+        replan=_replanning(words, pictures, chosen, catalogue or load_catalogue()),
     )
     work = Work(options, words, inputs, file_names(given))
     result = work.carry_out(lambda limits: make_plan(words, pictures, chosen, limits))
@@ -133,17 +133,17 @@ def run_plan(
     Raises UsageError when an input is missing, unknown or unreadable.
     """
     options = Options(
-        profile,
-        on_event,
-        home,
-        use_store,
-        control or Control(),
-        policy or Policy(),
-        catalogue,
-        lanes,
-        executor,
-        notes or {},
-        repair,
+        profile=profile,
+        on_event=on_event,
+        home=home,
+        use_store=use_store,
+        control=control or Control(),
+        policy=policy or Policy(),
+        catalogue=catalogue,
+        lanes=lanes,
+        executor=executor,
+        notes=notes or {},
+        repair=repair,
     )
     work = Work(options, plan.request, plan_inputs(plan, inputs), file_names(inputs))
     return work.carry_out(lambda limits: _checked_plan(plan, limits), plan)
