@@ -278,6 +278,13 @@ class Filler:
         )
 
 
+def _corner(y: str, x: str) -> list[str]:
+    """Return the ways to say where a corner is."""
+    other = "upper" if y == "top" else "lower"
+    named = [f"{side} {x}" for side in (y, other)]
+    return [f"in the {corner}{end}" for corner in named for end in ("", " corner")] + [f"at the {y} {x}", f"{y} {x}"]
+
+
 PICKS: dict[str, list[str]] = {
     "largest": ["largest", "biggest"],
     "smallest": ["smallest", "tiniest"],
@@ -286,6 +293,7 @@ PICKS: dict[str, list[str]] = {
     "topmost": ["topmost", "at the top", "uppermost", "highest"],
     "bottommost": ["bottommost", "at the bottom", "lowest"],
     "central": ["in the middle", "in the center", "central", "middle"],
+    **{f"{y}-{x}": _corner(y, x) for y in ("top", "bottom") for x in ("left", "right")},
 }
 _PREPOSITIONS = ("on ", "at ", "in ")
 WORD_FRAMES = (

@@ -14,7 +14,20 @@ from ..tool import tool
 from ..values import Detections, Image
 from ..values.base import Array
 
-Which = Literal["largest", "smallest", "leftmost", "rightmost", "topmost", "bottommost", "central", "best"]
+Which = Literal[
+    "largest",
+    "smallest",
+    "leftmost",
+    "rightmost",
+    "topmost",
+    "bottommost",
+    "top-left",
+    "top-right",
+    "bottom-left",
+    "bottom-right",
+    "central",
+    "best",
+]
 
 
 @tool(family="detector", models={"detector": Detector})
@@ -29,7 +42,7 @@ def _(calls: Sequence[Mapping[str, Any]]) -> list[Detections]:
     return detector.detect_many([call["image"] for call in calls], [call["query"] for call in calls])
 
 
-@tool(family="detector", models={"detector": Detector})
+@tool(family="detector", models={"detector": Detector}, planned=False)
 def detect_closely(image: Image, query: Query, *, detector: Detector) -> Detections:
     """Find what a phrase names in enlarged parts of the image: slower than `detect`, for things that are small."""
     from .closer import closer_look
@@ -47,15 +60,20 @@ def find_text(image: Image, words: Query, *, reader: Reader) -> Detections:
 
 @tool(family="detector", panel="plain")
 def pick(boxes: Detections, which: Which, count: Annotated[int, Field(ge=1, le=100)] = 1) -> Detections:
-    """Keep only some of the boxes: the largest, the leftmost, the two topmost."""
+    """Keep only some of the boxes: the largest, the leftmost, the two topmost, the one nearest a corner."""
     x0, y0, x1, y1 = boxes.xyxy.T
+    x, y = x0 + x1, y0 + y1
     rank = {
         "largest": -(x1 - x0) * (y1 - y0),
         "smallest": (x1 - x0) * (y1 - y0),
-        "leftmost": x0 + x1,
-        "rightmost": -(x0 + x1),
-        "topmost": y0 + y1,
-        "bottommost": -(y0 + y1),
+        "leftmost": x,
+        "rightmost": -x,
+        "topmost": y,
+        "bottommost": -y,
+        "top-left": x + y,
+        "top-right": y - x,
+        "bottom-left": x - y,
+        "bottom-right": -x - y,
         "central": _distance_to_middle(boxes),
         "best": -boxes.scores,
     }[which]
