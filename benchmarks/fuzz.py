@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dry", action="store_true", help="write no result")
     args = parser.parse_args()
-    planner, catalogue = EmbeddedPlanner(), load_catalogue()
+    planner, catalogue = EmbeddedPlanner(), load_catalogue().planned
     photo = Image(np.zeros((64, 64, 3), np.uint8))
     accepted(planner, "blur the face", catalogue, photo)  # loads the model, which may ask the system things
     started = watch()

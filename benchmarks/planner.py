@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--zero-shot", type=int, default=60, help="examples for the model without adapter; 0 skips it")
     parser.add_argument("--adapter", type=Path, default=ADAPTER)
     args = parser.parse_args()
-    catalogue = load_catalogue()
+    catalogue = load_catalogue().planned
     examples = held_out(catalogue, args.examples)
     planner = EmbeddedPlanner(args.adapter)
     planner.complete("warm up", ["photo"], catalogue)

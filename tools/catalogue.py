@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module, metadata
 from typing import Any
 
@@ -18,6 +18,7 @@ BUILTIN = (
     "classifiers.classify",
     "measures.measure",
     "measures.checks",
+    "measures.scenes",
     "generators.generate",
     "editors.effects",
     "editors.light",
@@ -54,6 +55,11 @@ class Catalogue(Mapping[str, Tool]):
 
     def __len__(self) -> int:
         return len(self._tools)
+
+    @cached_property
+    def planned(self) -> Catalogue:
+        """The tools that planners are told of."""
+        return Catalogue(tool for tool in self.values() if tool.planned)
 
 
 @cache

@@ -128,6 +128,8 @@ class Tool:
     hides: Hiding | None = None
     """What an editor does to the things it is pointed at: `removes` them, `obscures` them so that they cannot be made
     out, or neither."""
+    planned: bool = True
+    """Whether planners are told of it; what only makes sense after a look at a result is for the repair loop."""
 
     @cached_property
     def required(self) -> tuple[Port | Param, ...]:
@@ -174,6 +176,7 @@ def tool(
     version: int = 1,
     batch_size: int = 8,
     hides: Hiding | None = None,
+    planned: bool = True,
 ) -> Callable[[Callable[_Arguments, _Returned_co]], ToolFunction[_Arguments, _Returned_co]]:
     """Declare a function to be a tool; it stays callable as it is, and `function.tool` describes it.
 
@@ -181,13 +184,14 @@ def tool(
     given. Raise `version` whenever the same arguments give another result, so that kept results are not reused.
     `batch_size` is the most calls that the form declared with `function.batched`, if any, gets at once. `hides` says
     that things are gone, or cannot be made out, after the edit: from that follows what is checked afterwards.
+    Planners are not told of a tool that is not `planned`.
     """
     chosen: Panel = panel or {"generator": "generative", "editor": "plain"}.get(family, "discriminative")  # type: ignore[assignment]
 
     def describe(function: Callable[_Arguments, _Returned_co]) -> ToolFunction[_Arguments, _Returned_co]:
         declared = cast("ToolFunction[_Arguments, _Returned_co]", function)
         described = _describe(function, family, chosen, dict(models or {}), version)
-        declared.tool = replace(described, batch_size=batch_size, hides=hides)
+        declared.tool = replace(described, batch_size=batch_size, hides=hides, planned=planned)
 
         def batched(batch: _BatchFunction) -> _BatchFunction:
             declared.tool = replace(declared.tool, batch=batch)

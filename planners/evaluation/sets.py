@@ -58,7 +58,7 @@ def load_set(name: str, folder: Path | None = None) -> Set:
 
 def held_out(folder: Path | None = None) -> Set:
     """Requests worded in ways, and about things, that training never saw; each has one right plan or refusal."""
-    catalogue = load_catalogue()
+    catalogue = load_catalogue().planned
     examples = islice(Composer(catalogue, HELD_OUT_SEED, test=True), HELD_OUT)
     items = tuple(_example(number, example, catalogue) for number, example in enumerate(examples))
     return Set("held-out", catalogue, items, "our own requests, worded as training never saw")
@@ -72,7 +72,7 @@ def edits(folder: Path | None = None, *, known: bool = False) -> Set:
     wording. `jobs.yaml` says which plans do the job of each kind. Our catalogue has an instruction editor, so that
     there is none that no tool can do.
     """
-    catalogue = load_catalogue()
+    catalogue = load_catalogue().planned
     once = {(row["kind"], normal(row["instruction"])): row for row in _rows("edit_instructions.jsonl", folder)}
     rows = [row for row in once.values() if known_wording(row["instruction"]) == known]
     if not known:
@@ -91,7 +91,7 @@ def visprog(folder: Path | None = None) -> Set:
     that asks it, or that counts or looks for a thing of the published program. A tagging request is done by labelled
     boxes around what the program looks for; whether the tags need knowledge of the world is not looked at.
     """
-    catalogue = load_catalogue()
+    catalogue = load_catalogue().planned
     ways = yaml.safe_load(Path(__file__).with_name("visprog.yaml").read_text(encoding="utf-8"))
     items = tuple(_program(row, ways, catalogue) for row in _document("visprog_programs.json", folder))
     return Set("visprog", catalogue, items, "VisProg's questions, tags and edits, with our tools")

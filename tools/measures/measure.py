@@ -22,7 +22,7 @@ def exists(boxes: Detections) -> Verdict:
     return Verdict(len(boxes) > 0, best, found(boxes), boxes)
 
 
-@tool(family="measure", panel="plain")
+@tool(family="measure", panel="plain", planned=False)
 def evidence(verdict: Verdict) -> Detections:
     """Take the boxes that a check rests on: what it found, and where."""
     return Detections.empty() if verdict.evidence is None else verdict.evidence

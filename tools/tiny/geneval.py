@@ -15,15 +15,12 @@ from itertools import count, islice
 import numpy as np
 
 from ..colors import rgb_to_lab
+from ..detectors.places import Side, relations
 from ..values import Detections, Image
 from ..values.base import Array
-from .scenes import COLORS, KINDS, Group, Kind, Scene, Side, Split, draw_scene
+from .scenes import COLORS, KINDS, Group, Kind, Scene, Split, draw_scene
 from .sentences import plural, prompt
 
-_SLACK = 0.1
-"""Share of both objects' sizes by which middles must differ before they count as apart."""
-_CLEAR = 0.5
-"""Least share of the distance that lies along a relation: within 60° of its axis."""
 _RING = 2
 """Pixels around a box that are taken for its background."""
 _FOREIGN = 18.0
@@ -106,17 +103,6 @@ def colors_of(image: Image, seen: Detections) -> list[str]:
         middle = np.median(pixels, axis=0) if len(pixels) else lab.reshape(-1, 3).mean(axis=0)
         found.append(names[int(np.square(anchors - middle).sum(axis=1).argmin())])
     return found
-
-
-def relations(one: Array, other: Array) -> set[Side]:
-    """Return the sides of box `other` (4,) on which box `one` (4,) stands: none, one, or two on a diagonal."""
-    middles = [(box[:2] + box[2:]) / 2 for box in (one, other)]
-    sizes = (one[2:] - one[:2]) + (other[2:] - other[:2])
-    offset = middles[0] - middles[1]
-    clear = np.maximum(np.abs(offset) - _SLACK * sizes, 0) * np.sign(offset)
-    x, y = clear / max(float(np.hypot(*offset)), 1e-6)
-    told: dict[Side, bool] = {"left of": x < -_CLEAR, "right of": x > _CLEAR, "above": y < -_CLEAR, "below": y > _CLEAR}
-    return {side for side, holds in told.items() if holds}
 
 
 def _tasks(kind: Kind, split: Split, start: int) -> Iterator[Task]:

@@ -14,16 +14,15 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..colors import RGB, rgb_to_lab
+from ..detectors.places import SIDES, Side
 from ..values.base import Array
 
 Kind = Literal["single_object", "two_objects", "counting", "colors", "position", "color_attribution", "compound"]
 """The six tasks of GenEval (Ghosh et al., NeurIPS 2023, arXiv 2310.11513), and scenes of 5 to 8 atoms."""
 Split = Literal["train", "test"]
-Side = Literal["left of", "right of", "above", "below"]
 Texture = Literal["plain", "gradient", "stripes", "dots", "grain"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-SIDES: tuple[Side, ...] = get_args(Side)
 OPPOSITE: dict[Side, Side] = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 TEXTURES: tuple[Texture, ...] = get_args(Texture)
 SHAPES = (
