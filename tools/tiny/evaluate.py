@@ -134,10 +134,12 @@ def _asked(scene: Scene) -> list[tuple[str, list[int]]]:
     """Return a phrase that names something in the scene, one that does not, and which things they name."""
     dice = random.Random(repr(scene.things))
     group = dice.choice(scene.groups)
-    named = (group.shape, scene.matching(group.shape)) if dice.random() < 0.3 else None
+    named = (group.shape, scene.matching(group.shape)) if dice.random() < 0.5 else None
     present = named or (f"{group.color} {group.shape}", scene.matching(group.shape, group.color))
     while True:
         shape = dice.choice([*SHAPES, *(thing.shape for thing in scene.things)])
+        if named and not scene.matching(shape):
+            return [present, (shape, [])]
         color = dice.choice([*COLORS, *(thing.color for thing in scene.things)])
         if not scene.matching(shape, color):
             return [present, (f"{color} {shape}", [])]

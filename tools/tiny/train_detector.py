@@ -135,7 +135,7 @@ def _phrases(scene: Scene, dice: random.Random) -> list[Phrase]:
     """Return one phrase, or one for each group and some that name nothing in the scene; no object has two."""
     groups = [(group.shape, group.color) for group in scene.groups]
     if dice.random() < 0.5:
-        return [_absent(scene, dice) if dice.random() < 0.35 else _present(scene, dice)]
+        return [_absent(scene, dice) if dice.random() < 0.45 else _present(scene, dice)]
     found = [_in_words(shape, color, dice) for shape, color in groups]
     found += [_absent(scene, dice) for _ in range(dice.randint(1, 2))]
     return dice.sample(found, len(found))
@@ -148,10 +148,15 @@ def _present(scene: Scene, dice: random.Random) -> Phrase:
 
 
 def _absent(scene: Scene, dice: random.Random) -> Phrase:
-    """Return a phrase for nothing in the scene; mostly its color or its shape is there."""
+    """Return a phrase for nothing in the scene: a shape, or a color and a shape of which one is mostly there."""
     while True:
         group, other = dice.choice(scene.groups), dice.choice(scene.groups)
         shape, color = group.shape, other.color
+        if dice.random() < 0.45:
+            plain = dice.choice(SHAPES)
+            if not scene.matching(plain, None):
+                return _in_words(plain, None, dice)
+            continue
         which = dice.random()
         if which < 0.6:
             shape = dice.choice(SHAPES)
@@ -170,7 +175,7 @@ def _in_words(shape: str | None, color: str | None, dice: random.Random) -> Phra
 
 def _matching_loss(parts: dict[str, Any]) -> Any:
     """Return the weighted sum of Grounding DINO over the decoder's layer; the encoder's part gives no gradient."""
-    weights = {"ce": 2.0, "bbox": 5.0, "giou": 2.0}
+    weights = {"ce": 4.0, "bbox": 5.0, "giou": 2.0}
     return sum(
         weights[name.split("_")[1]] * part
         for name, part in parts.items()
