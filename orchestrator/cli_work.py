@@ -264,6 +264,8 @@ def tell(result: Result, paths: Sequence[Path], surface: Surface) -> None:
     for check in result.checks:
         if check["passed"] is not True:
             surface.warn(f"check {check['check']!r} did not pass: {check['reason']}")
+    for line in result.notes:
+        surface.note(line)
     for line in _troubles(result):
         surface.warn(line)
 

@@ -98,7 +98,7 @@ class Lane:
 
         def work() -> Result:
             arguments = call.arguments()
-            with watched(hook):
+            with watched(hook, self._note):
                 start = time.perf_counter()
                 result = check_type(call.tool, call.tool.function(**arguments, **call.params))
             seconds = time.perf_counter() - start
@@ -124,9 +124,12 @@ class Lane:
             return [error for _ in calls]
         except BaseException as error:  # whatever it is: the culprit is named when its own call is made
             warning = f"a batch of {len(calls)} failed and is made one by one: {_sentence(calls[0].tool.id, error)}"
-            self.listener("note", {"warning": warning})
+            self._note(warning)
             return [self._outcome(call, hook) for call in calls]
         return [_contained(call.tool, result, hook) for call, result in zip(calls, results, strict=True)]
+
+    def _note(self, sentence: str) -> None:
+        self.listener("note", {"warning": sentence})
 
     def _climb(self, calls: Sequence[Call], hook: Hook) -> list[Callable[[], Result]]:
         """Make a batch of calls, helped by the ladder; what comes back checks its type when it is asked for."""
@@ -155,7 +158,7 @@ class Lane:
         arguments = [call.arguments() for call in calls]
         with ExitStack() as stack:
             models = self._lease(bindings, stack)
-            with watched(hook), measured() as cost:
+            with watched(hook, self._note), measured() as cost:
                 returned = _call(tool, [{**a, **c.params, **models} for a, c in zip(arguments, calls, strict=True)])
         if cost.seconds < _QUICK_SECONDS and not bindings:
             self.quick.add(tool.id)

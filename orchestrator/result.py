@@ -46,6 +46,8 @@ class Result:
     provenance: Provenance | None = None
     search: Search | None = None
     """What was tried when a check failed, and why that ended; None when nothing was to be repaired."""
+    notes: tuple[str, ...] = ()
+    """What is no error, but may explain the result: a word that a model does not know, a prompt that was cut."""
 
     @property
     def pictures(self) -> list[Image]:
@@ -66,6 +68,7 @@ class Result:
             "plan": self.plan.document() if self.plan else None,
             "checks": self.checks,
             "problems": [asdict(problem) for problem in self.problems],
+            "notes": list(self.notes),
             "search": self.search.to_json() if self.search else None,
             "seconds": round(self.seconds, 3),
         }

@@ -146,7 +146,7 @@ class Work:
         self._shelf = shelf(options.home)
         self._request = request
         self._given: Plan | None = None
-        self._on_event = options.on_event or (lambda event: None)
+        self._notes: dict[str, None] = {}
 
     def carry_out(self, make: Callable[[Limits], Plan], plan: Plan | None = None) -> Result:
         """Make the plan and run it. Refusals, problems and failures become the Result; UsageError passes.
@@ -186,7 +186,7 @@ class Work:
         finally:
             seconds = time.perf_counter() - start
             self._on_event(self._shelf.log.finish(run, result.status, {"seconds": seconds}))
-        return replace(result, seconds=seconds, run_id=run)
+        return replace(result, seconds=seconds, run_id=run, notes=tuple(self._notes))
 
     def _attempt(self, run: str, make: Callable[[Limits], Plan], left: Left | None = None) -> Result:
         try:
@@ -222,6 +222,12 @@ class Work:
             options.replan,
         )
         return refine(first, options.repair, bench)
+
+    def _on_event(self, event: Event) -> None:
+        if event.kind == "note" and "warning" in event.facts:
+            self._notes[str(event.facts["warning"])] = None
+        if self._options.on_event:
+            self._options.on_event(event)
 
     def _tell(self, run: str, kind: str, facts: Mapping[str, Any]) -> None:
         self._on_event(self._shelf.log.append(run, kind, None, facts))

@@ -6,7 +6,7 @@ same layout. Every failure is a ToolError that names the weights, both sides, an
 
 from __future__ import annotations
 
-import logging
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 
 from .errors import ToolError
+from .progress import note
 from .values import Image
 from .values.base import Array
 from .weights import _HUB_ID, locate
 
-logger = logging.getLogger(__name__)
-
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+"""How files end that can run code when they are opened."""
+_SPELLED = 4
+"""Letters from which on a word that a tokenizer spells letter by letter is one that its model has never met."""
 _THINNEST = 100
 """Ratio of the sides of an image beyond which resizing for a network leaves nothing of the shorter one."""
 
@@ -90,7 +92,7 @@ def _check_folder(folder: Path) -> None:
         raise ToolError(f"weights {str(folder)!r} are a file", hint="give the folder that holds it and its config.json")
     if any(folder.rglob("*.safetensors")):
         return
-    pickles = sorted(path.name for path in folder.rglob("*") if path.suffix in _PICKLES)
+    pickles = sorted(path.name for path in folder.rglob("*") if path.suffix in PICKLES)
     if pickles:
         raise ToolError(
             f"weights {str(folder)!r} hold only {', '.join(pickles[:3])}: such files can run code when they are opened",
@@ -214,12 +216,12 @@ def quiet() -> None:
 def fitted(tokenizer: Any, text: str, limit: int, what: str = "prompt") -> str:
     """Return the part of `text` that fits into `limit` tokens. Raises ToolError for no words.
 
-    What is cut, and which words a small vocabulary lacks, is logged.
+    What is cut, and which words a small vocabulary lacks, becomes a note of the run.
     """
     if not text.strip():
         raise ToolError(f"the {what} is empty", hint="say in words what is wanted")
     if unknown := _unknown_words(tokenizer, text):
-        logger.warning("the model does not know these words of the %s: %s", what, ", ".join(unknown))
+        note(f"the model does not know these words of the {what}: {', '.join(unknown)}")
     room = limit - tokenizer.num_special_tokens_to_add(pair=False)
     ids = tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
     if len(ids) <= room:
@@ -227,17 +229,24 @@ def fitted(tokenizer: Any, text: str, limit: int, what: str = "prompt") -> str:
     kept = _first_words(tokenizer, text, room)
     if not kept:
         raise ToolError(f"the {what} does not fit: the model reads {limit} tokens", hint="use shorter words")
-    logger.warning("the %s is too long for the model, which reads %d tokens; cut: %r", what, limit, text[len(kept) :])
+    note(f"the {what} is too long for the model, which reads {limit} tokens; cut: {text[len(kept) :]!r}")
     return kept
 
 
 def _unknown_words(tokenizer: Any, text: str) -> list[str]:
-    """Return the words of `text` for which a tokenizer has only its mark for unknown ones."""
-    if not tokenizer.is_fast or tokenizer.unk_token_id is None:
+    """Return the words of `text` for which a tokenizer has only its mark for unknown ones, or only single letters."""
+    if not tokenizer.is_fast:
         return []
     read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    places = zip(read["input_ids"], read["offset_mapping"], strict=True)
-    return [text[start:end] for token, (start, end) in places if token == tokenizer.unk_token_id]
+    places = list(zip(read["input_ids"], read["offset_mapping"], strict=True))
+    unknown = []
+    for word in re.finditer(r"\w+", text):
+        tokens = [token for token, (start, end) in places if word.start() <= start < end <= word.end()]
+        letters = word[0].isascii() and word[0].isalpha()  # elsewhere a letter may be a word, or a digit a token
+        spelled = letters and len(word[0]) >= _SPELLED and len(tokens) >= len(word[0])
+        if spelled or (tokenizer.unk_token_id is not None and tokenizer.unk_token_id in tokens):
+            unknown.append(word[0])
+    return unknown
 
 
 def _first_words(tokenizer: Any, text: str, room: int) -> str:

@@ -7,7 +7,6 @@ cannot do is said, not dropped.
 from __future__ import annotations
 
 import inspect
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,8 @@ import numpy as np
 
 from . import hub
 from .errors import ToolError
-from .progress import tick
+from .progress import note, tick
 from .values.base import Array
-
-logger = logging.getLogger(__name__)
 
 _GRAIN = 16
 """Every pipeline of diffusers takes sides that are multiples of this."""
@@ -162,7 +159,7 @@ class Pipeline:
         if not any(prompts):
             return {"negative_prompt": None}
         if not self.takes("negative_prompt"):
-            logger.warning("%s takes no negative prompt; ignored: %r", type(self.pipe).__name__, prompts[0])
+            note(f"{type(self.pipe).__name__} takes no negative prompt; ignored: {prompts[0]!r}")
         return {"negative_prompt": _one_or_all([self._fitted(prompt) for prompt in prompts])}
 
     def _fitted(self, prompt: str) -> str:

@@ -1,14 +1,33 @@
-"""How a long-running tool says how far it is, and learns that it should stop."""
+"""How a tool says how far it is, learns that it should stop, and tells what is no error but should be known."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 
 Hook = Callable[[int, int], None]
 """Called with (steps done, steps in all); raises Cancelled when the run is to stop."""
 
+Say = Callable[[str], None]
+"""Called with a sentence for the person who started the run."""
+
 _hook: ContextVar[Hook | None] = ContextVar("diptych_progress", default=None)
+
+_say: ContextVar[Say | None] = ContextVar("diptych_notes", default=None)
+_logger = logging.getLogger(__name__)
+
+
+def note(sentence: str) -> None:
+    """Tell what is no error, but may explain a result: a word that a model does not know, a prompt that was cut.
+
+    It is in the log and the result of the run; outside of a run it is logged as a warning.
+    """
+    say = _say.get()
+    if say:
+        say(sentence)
+    else:
+        _logger.warning(sentence)
 
 
 def tick(done: int, total: int) -> None:
@@ -22,15 +41,16 @@ def tick(done: int, total: int) -> None:
 
 
 class watched:
-    """Send the ticks of this thread to `hook` for the length of the block."""
+    """Send the ticks of this thread to `hook`, and its notes to `say`, for the length of the block."""
 
-    __slots__ = ("_hook", "_token")
+    __slots__ = ("_hook", "_say", "_tokens")
 
-    def __init__(self, hook: Hook) -> None:
-        self._hook = hook
+    def __init__(self, hook: Hook, say: Say | None = None) -> None:
+        self._hook, self._say = hook, say
 
     def __enter__(self) -> None:
-        self._token = _hook.set(self._hook)
+        self._tokens = _hook.set(self._hook), _say.set(self._say)
 
     def __exit__(self, *error: object) -> None:
-        _hook.reset(self._token)
+        _hook.reset(self._tokens[0])
+        _say.reset(self._tokens[1])
