@@ -28,11 +28,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.loop_scenes import Scene, Thing, figures, hidden, scene
 from diptych.orchestrator import Repair, Result, run_plan
-from diptych.orchestrator.planning import completed
+from diptych.orchestrator.planning import Limits, completed
 from diptych.planners.plan import Plan, parse_plan
 from diptych.tools.catalogue import Catalogue, load_catalogue
 from diptych.tools.detectors.detect import detect
 from diptych.tools.model import Detector
+from diptych.tools.profiles import load_profile
 from diptych.tools.values import Detections, Image
 
 RESULTS = Path(__file__).parent / "results"
@@ -89,7 +90,13 @@ def case(number: int) -> Case:
         "outputs": ["$out"],
     }
     fault: Fault = ("one", "half", "one", "all")[draw.randrange(4)]  # type: ignore[assignment]
-    return Case(number, scene(thing, draw), completed(parse_plan(document), load_catalogue()), fault, editor)
+    return Case(
+        number,
+        scene(thing, draw),
+        completed(parse_plan(document), Limits(load_catalogue(), load_profile("embedded"))),
+        fault,
+        editor,
+    )
 
 
 def carried_out(case: Case, fault: Fault, home: Path, repair: Repair | None) -> Result:

@@ -71,13 +71,31 @@ def eviction(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def geneval(found: dict[str, Any]) -> list[str]:
+    """Share of right pictures by task, way and budget."""
+    parts = {"six tasks": found["overall"], **found["kinds"]}
+    budgets = ["1", "2", "4", "8"]
+    ways = {"one shot": ["1"], "best of N": budgets[1:], "loop": budgets[1:]}
+    heads = [f"{way} {budget}" if way != "one shot" else way for way, some in ways.items() for budget in some]
+    lines = ["| right pictures | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+    for name, part in parts.items():
+        cells = [f"{part[way][budget]:.3f}" for way, some in ways.items() for budget in some]
+        lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    return [*lines, "", *goals(found)]
+
+
 def _figure(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {"planner": planner, "engine": engine, "eviction": eviction}
+TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "planner": planner,
+    "engine": engine,
+    "eviction": eviction,
+    "geneval": geneval,
+}
 """Tables that are more than a list of goals."""
 
 

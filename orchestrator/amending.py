@@ -52,6 +52,14 @@ def masked_by(plan: Plan, maker: str, old: str, new: str) -> Plan:
     return plan.model_copy(update={"checks": checks})
 
 
+def without(plan: Plan, unwanted: Collection[str], instead: str) -> Plan:
+    """Return the plan without some steps; whoever took the result of one of them takes that of the step `instead`."""
+    kept = plan.model_copy(update={"steps": [step for step in plan.steps if step.id not in unwanted]})
+    for id in unwanted:
+        kept = _redirected(kept, f"${id}", f"${instead}", lambda step: True)
+    return kept
+
+
 def _redirected(plan: Plan, old: str, new: str, wanted: Callable[[Step], bool]) -> Plan:
     """Return the plan with every reference to `old` changed: in the wanted steps, the checks and the outputs."""
     steps = [_step(step, old, new) if wanted(step) else step for step in plan.steps]

@@ -20,7 +20,7 @@ from .forecast import PreviewedStep, preview_plan
 from .inputs import Given, file_names, plan_inputs, to_value
 from .lanes import Lanes
 from .log import Log, RunInfo
-from .planning import Limits, completed, make_plan
+from .planning import Limits, make_plan
 from .policy import Control, Policy
 from .result import Result
 from .resuming import PART_OF, Left, find_inputs, left_by
@@ -220,7 +220,7 @@ def _replanning(
     """Return what asks a planner once more, told what was seen; None for one that does not read that."""
     if not getattr(planner, "reads_problems", True):
         return None
-    return lambda problems: completed(planner.plan(request, images, catalogue, problems=problems), catalogue)
+    return lambda problems: planner.plan(request, images, catalogue.planned, problems=problems)
 
 
 def _checked_plan(plan: Plan, limits: Limits) -> Plan:

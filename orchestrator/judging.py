@@ -39,7 +39,7 @@ class Judge:
             return _judge_new(trial, best)
         self._note_verdicts(trial)
         lost = trial.lost(best)
-        if lost:
+        if lost and not (candidate.in_all and trial.better(best)):
             self.clashes[finding.step.tool, lost[0]] += 1
             return "rolled back", f"{lost[0]!r} passed before and does not now"
         same = picture is not None and picture.digest in self._pictures

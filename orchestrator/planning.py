@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..planners.checklist import Checklist
 from ..planners.plan import Plan
 from ..planners.planner import Planner
 from ..planners.seeds import with_seeds
@@ -15,6 +16,7 @@ from ..tools.errors import PlanError, Problem, Refusal
 from ..tools.profiles import Profile
 from ..tools.values import Image
 from .implied import implied_checks
+from .promises import Read, described_checks
 
 REPAIRS = 2
 """How often a planner sees the problems of its plan before it has failed."""
@@ -57,17 +59,32 @@ def make_plan(request: str, images: Sequence[Image], planner: Planner, limits: L
     problems: Sequence[Problem] = ()
     for _ in range(1 + REPAIRS):
         try:
-            plan = planner.plan(request, images, limits.catalogue, problems=problems)
+            plan = planner.plan(request, images, limits.catalogue.planned, problems=problems)
         except PlanError as error:
             problems = error.problems
             continue
         problems = limits.check(plan)
         if not problems:
-            return completed(plan, limits.catalogue)
+            return completed(plan, limits)
     raise PlanError(problems)
 
 
-def completed(plan: Plan, catalogue: Catalogue) -> Plan:
-    """Return the plan with every seed drawn and the checks that its edits imply."""
-    seeded = with_seeds(plan, catalogue, random.Random())
-    return seeded.model_copy(update={"checks": [*plan.checks, *implied_checks(plan, catalogue)]})
+def completed(plan: Plan, limits: Limits, read: Read | None = None) -> Plan:
+    """Return the plan with every seed drawn and the checks that its edits and descriptions imply.
+
+    A check that the profile cannot make is left out: nobody has asked for it. `read` reads descriptions; the embedded
+    model does where none is given.
+    """
+    seeded = with_seeds(plan, limits.catalogue, random.Random())
+    implied = [*implied_checks(plan, limits.catalogue), *described_checks(plan, limits.catalogue, read or _read)]
+    for check in implied:
+        longer = seeded.model_copy(update={"checks": [*seeded.checks, check]})
+        if not validate(longer, limits.catalogue, limits.profile):
+            seeded = longer
+    return seeded
+
+
+def _read(prompt: str) -> Checklist:
+    from ..planners.checklist_reader import read_prompt
+
+    return read_prompt(prompt)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..planners.plan import Plan
+from ..tools.catalogue import Catalogue
 from ..tools.errors import DiptychError, Problem, UsageError
 from ..tools.measures.difference import changed
 from ..tools.values import Image
@@ -24,7 +25,7 @@ from .amending import changed_steps
 from .calls import Result as Output
 from .experience import Experience
 from .judging import Judge
-from .planning import Limits
+from .planning import Limits, completed
 from .policy import Control
 from .result import Result
 from .rungs import LADDER
@@ -186,6 +187,7 @@ class Climb:
         return possible
 
     def _generator_calls(self, plan: Plan) -> int:
+        """Return how many calls of generative tools a plan needs at most: some may depend on what a check sees."""
         changed = changed_steps(self.best.plan, plan)
         tools = [self._bench.limits.catalogue.get(step.tool) for step in plan.steps if step.id in changed]
         return sum(tool is not None and tool.generative for tool in tools)
@@ -200,7 +202,7 @@ class Climb:
             for finding in wrong
         ]
         try:
-            plan = replan(problems)
+            plan = completed(replan(problems), self._bench.limits)
         except DiptychError:
             return
         if self._possible(plan):
@@ -216,7 +218,6 @@ class Climb:
     def _try(self, finding: Finding, candidate: Candidate) -> None:
         bench, begun = self._bench, time.monotonic()
         self._tried.add(candidate.plan.to_json())
-        self._calls += self._generator_calls(candidate.plan)
         about = {"rung": candidate.rung, "change": candidate.change, "finding": str(finding)}
         bench.tell("repair started", {**about, "plan": candidate.plan.document()})
         try:
@@ -224,6 +225,8 @@ class Climb:
         except DiptychError as error:
             result = Result("failed", plan=candidate.plan, problems=[Problem(str(error), kind="failed")])
         trial = Checked(candidate.plan, result)
+        drawn = _drawn(result, bench.limits.catalogue)
+        self._calls += drawn
         picture = self._looked_at(trial, finding)
         outcome, reason = self._judge.judge(trial, self.best, finding, candidate, picture)
         seconds = time.monotonic() - begun
@@ -237,6 +240,7 @@ class Climb:
             *_work(result, self.best.result),
             _changed_share(finding.picture, picture),
             seconds,
+            drawn,
             finding.evidence,
             finding.picture or finding.before,
             picture,
@@ -262,6 +266,11 @@ def _work(result: Result, before: Result) -> tuple[int, int, int]:
     known = {record.id for record in before.steps}
     ran = [record.id for record in result.steps if record.status == "done"]
     return len(ran), len(known.intersection(ran)), len(known)
+
+
+def _drawn(result: Result, catalogue: Catalogue) -> int:
+    """Return how many calls of generative tools were made."""
+    return sum(record.status == "done" and catalogue[record.tool].generative for record in result.steps)
 
 
 def _changed_share(before: Image | None, after: Image | None) -> float | None:

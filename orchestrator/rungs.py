@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..planners.plan import Step, referenced
+from ..planners.plan import Plan, Step, referenced
 from ..tools.catalogue import Catalogue
 from ..tools.tool import Param, Tool, Type
 from .amending import fresh, masked_by, on_top, with_args, with_step
 from .local_repair import local
+from .scene_repair import redraw, suits, unrepaired
 from .search import Rung
 from .situation import Candidate, Situation, required, reseeded
 
@@ -49,17 +50,21 @@ def nudge(at: Situation) -> Iterator[Candidate]:
         return
     if at.finding.kind == "leaked":
         return
-    yield from _other_seeds(at, maker)
+    yield from _other_seeds(at, at.plan, maker)
+    if at.root is not None and at.root != maker:
+        yield from _other_seeds(at, unrepaired(at.plan, at.root), at.root)
     yield from _wider_mask(at, maker)
-    yield from _moved(at, maker)
+    if maker != at.root:  # nobody wants a picture of another size
+        yield from _moved(at, maker)
 
 
-def _other_seeds(at: Situation, maker: Step) -> Iterator[Candidate]:
+def _other_seeds(at: Situation, plan: Plan, maker: Step) -> Iterator[Candidate]:
     tool = at.tool(maker)
     for number in range(1, _SEEDS + 1) if "seed" in tool.params else ():
         args = reseeded(maker, tool, number)
-        plan = with_step(at.plan, with_args(maker, **args))
-        yield Candidate("nudge", f"nudge {tool.id}.seed", f"another seed for {maker.id!r}: {args['seed']}", plan)
+        other = with_step(plan, with_args(maker, **args))
+        change = f"another seed for {maker.id!r}: {args['seed']}"
+        yield Candidate("nudge", f"nudge {tool.id}.seed", change, other, in_all=maker == at.root)
 
 
 def _wider_mask(at: Situation, maker: Step) -> Iterator[Candidate]:
@@ -158,7 +163,7 @@ def _accepted(tool: Tool, args: Mapping[str, Any]) -> bool:
 
 LADDER: dict[Rung, Callable[[Situation], Iterator[Candidate]]] = {
     "preserve": preserve,
-    "local": local,
+    "local": lambda at: redraw(at) if suits(at) else local(at),
     "nudge": nudge,
     "swap": swap,
 }

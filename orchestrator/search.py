@@ -80,6 +80,8 @@ class Attempt:
     pixels: float | None = None
     """Share of the pixels, in [0, 1], that differ from the picture before the repair; None when there are not two."""
     seconds: float = 0.0
+    generator_calls: int = 0
+    """Calls of generative tools that it took."""
     evidence: Detections | None = field(default=None, repr=False)
     before: Image | None = field(default=None, repr=False)
     """The picture that the check looked at, in which `evidence` lies."""

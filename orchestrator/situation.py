@@ -23,6 +23,9 @@ class Candidate:
     change: str
     """The same for this plan, in words."""
     plan: Plan
+    in_all: bool = False
+    """Whether it may break a promise where it keeps more of them in all: in a picture that was drawn, what one thing
+    gains another may lose."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,14 @@ class Situation:
         """The step that made what was looked at; None for an input, and for a step over a list."""
         step = next((step for step in self.plan.steps if step.id == self.finding.maker), None)
         return step if step is not None and step.for_each is None else None
+
+    @property
+    def root(self) -> Step | None:
+        """The step that made a picture from a description, of which what was looked at is the picture or a repair."""
+        step = self.maker
+        while step is not None and "image" in step.args:
+            step = self.source(step, "image")
+        return step if step is not None and self.tool(step).family == "generator" and step.for_each is None else None
 
     def tool(self, step: Step) -> Tool:
         return self.catalogue[step.tool]

@@ -21,13 +21,16 @@ from .calls import Held
 from .calls import Result as Output
 from .result import Result
 
-Kind = Literal["missed", "still there", "leaked", "too many", "too few", "not found", "other"]
+Kind = Literal[
+    "missed", "still there", "leaked", "too many", "too few", "wrong color", "wrong place", "not found", "other"
+]
 """How a promise was broken:
 
 * `missed`: something is there that the edit did not touch
 * `still there`: something is there although the edit touched it
 * `leaked`: something changed that should not have
 * `too many`, `too few`: things were counted
+* `wrong color`, `wrong place`: things are there, but not as they should be
 * `not found`: a step had nothing to work on, and failed
 """
 
@@ -185,6 +188,9 @@ def _kind(check: Step, evidence: Detections | None, touched: Array | None) -> Ki
         return "leaked"
     if check.args.get("count") is not None and evidence is not None:
         return "too many" if len(evidence) > check.args["count"] else "too few"
+    if "color" in check.args or "side" in check.args:
+        told: Kind = "wrong color" if "color" in check.args else "wrong place"
+        return told if evidence is not None and len(evidence) else "other"
     if evidence is None or not len(evidence):
         return "too few" if evidence is not None else "other"
     if touched is None:

@@ -91,6 +91,11 @@ class ChatPlanner:
                 repairs=self.repairs,
             )
 
+    def write(self, messages: list[Message]) -> str:
+        """Return what the model answers to messages, in plain text. Raises as `plan` does."""
+        with self._client() as client:
+            return self._ask(client, messages, [{}] * (self._level + 1))
+
     @property
     def _hosted(self) -> bool:
         return urlsplit(self.base_url).hostname == "api.openai.com"

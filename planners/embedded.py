@@ -33,7 +33,7 @@ BASE = "embedded:smollm2-135m-instruct"
 ADAPTER = Path(__file__).parent / "adapter" / "planner.safetensors"
 CONTEXT = 4096
 """Tokens of request and plan together."""
-TRIES = 6
+TRIES = 10
 """First the most likely answer, then samples at rising temperature."""
 
 
@@ -100,15 +100,25 @@ def complete(
     """
     if words_of(request) is not None:
         request = mend(request)
+    rules = grammar(inputs, catalogue, words=words_of(request))
+    return write(adapter, prompt_text(preamble + request, inputs), rules, attempt=attempt)
+
+
+def write(adapter: Path | None, prompt: str, rules: str, *, attempt: int = 0) -> str:
+    """Return what the model, with or without an adapter, writes after `prompt` under the GBNF grammar `rules`.
+
+    Attempt 0 is greedy; later ones are sampled, ever more freely. Raises UsageError when the prompt is longer than
+    the model reads, ToolError when the adapter is missing or the model does not answer.
+    """
     answer = _server(adapter).handle_completions(
         {
-            "prompt": prompt_text(preamble + request, inputs),
+            "prompt": prompt,
             "n_predict": 400,
             "temperature": min(0.3 * attempt, 1.0),
             "seed": attempt,
             "stop": ["<|im_end|>"],
             "cache_prompt": True,
-            "grammar": grammar(inputs, catalogue, words=words_of(request)),
+            "grammar": rules,
         }
     )
     return _text_of(answer)
@@ -116,7 +126,7 @@ def complete(
 
 @cache
 def _server(adapter: Path | None) -> Any:
-    """Load the model, with the adapter where given; the one server of this process."""
+    """Load the model, with the adapter where given; one server of this process for each adapter."""
     try:
         import xllamacpp
     except ImportError as error:
@@ -146,7 +156,7 @@ def _server(adapter: Path | None) -> Any:
 def _converted(adapter: Path) -> Path:
     """Return the adapter in llama.cpp's form, from the cache or made now."""
     if not adapter.is_file():
-        raise ToolError(f"the planning adapter {adapter.name} is missing", hint="reinstall diptych")
+        raise ToolError(f"the adapter {adapter.name} is missing", hint="reinstall diptych")
     target = home() / "adapters" / f"{sha256(adapter.read_bytes()).hexdigest()[:16]}.gguf"
     if not target.is_file():
         convert_adapter(adapter, target)

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from .sets import Set
 
 REPAIRS = 2
 """How often a planner sees the problems of its plan, as when it is used (orchestrator/planning.py)."""
+T = TypeVar("T")
 FIGURES = ("valid", "exact", "job", "node_f1", "edge_f1", "argument_f1")
 
 
@@ -81,7 +82,7 @@ def evaluate(planner: Planner, chosen: Set, limit: int | None = None) -> Iterato
         yield _row(planner, item, chosen.catalogue, first=number == 0)
 
 
-def sampled(items: Sequence[Item], limit: int | None) -> Sequence[Item]:
+def sampled(items: Sequence[T], limit: int | None) -> Sequence[T]:
     """Return at most `limit` items, evenly over their order."""
     if limit is None or limit >= len(items):
         return items

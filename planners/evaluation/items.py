@@ -15,6 +15,8 @@ DATA = "DIPTYCH_EVALS"
 """Name of the environment variable that says where the files of the public sets lie."""
 SOURCES = {
     "edit_instructions.jsonl": "I2EBench, https://github.com/cocoshe/I2EBench, Apache-2.0",
+    "geneval_prompts.jsonl": "GenEval, https://github.com/djghosh13/geneval, MIT",
+    "geneval_prompts_long.jsonl": "UniWorld-V1, https://github.com/PKU-YuanGroup/UniWorld-V1, MIT",
     "gta_dev.json": "GTA, https://github.com/open-compass/GTA, Apache-2.0",
     "gta_tools.json": "GTA, https://github.com/open-compass/GTA, Apache-2.0",
     "taskbench_hf_requests.jsonl": "TaskBench, https://github.com/microsoft/JARVIS/tree/main/taskbench, MIT",

@@ -12,19 +12,24 @@ SMALL = ("slightly", "a bit", "a little", "gently", "a tad", "a little bit", "su
 LARGE = ("a lot", "heavily", "strongly", "very much", "massively", "dramatically", "really", "considerably")
 
 
-@cache
 def phrases() -> dict[str, tuple[str, ...]]:
-    """Return every section of every file, in order, without duplicates."""
-    sections: dict[str, dict[str, None]] = {}
-    for path in sorted(FOLDER.glob("*.txt")):
+    """Return what requests to the planner are worded with."""
+    return sections(FOLDER)
+
+
+@cache
+def sections(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Return every section of every file of a folder, in order, without duplicates."""
+    found: dict[str, dict[str, None]] = {}
+    for path in sorted(folder.glob("*.txt")):
         current: dict[str, None] = {}
         for line in path.read_text(encoding="utf-8").splitlines():
             heading = re.fullmatch(r"\[(\w+)\]\s*", line)
             if heading:
-                current = sections.setdefault(heading[1], {})
+                current = found.setdefault(heading[1], {})
             elif line.strip() and not line.startswith("#"):
                 current[line.strip()] = None
-    return {name: tuple(lines) for name, lines in sections.items()}
+    return {name: tuple(lines) for name, lines in found.items()}
 
 
 def holdout(lines: Iterable[str], section: str, *, test: bool) -> list[str]:

@@ -13,10 +13,12 @@ import argparse
 import json
 import math
 import os
+import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ...tools.catalogue import load_catalogue
 from ...tools.weights import home, locate
@@ -29,6 +31,30 @@ ALPHA = 32
 BATCH = 16
 PEAK_RATE = 1e-3
 END = "<|im_end|>"
+
+
+class Examples(Protocol):
+    """Examples without end, and the generator that they are drawn with."""
+
+    draw: random.Random
+
+    def __iter__(self) -> Iterator[Example]: ...
+
+
+@dataclass(frozen=True)
+class Course:
+    """What an adapter is taught."""
+
+    adapter: Path
+    """Where the adapter ships; its name is that of the file that training writes."""
+    examples: Callable[[int], Examples]
+    """Seed → what is learnt from."""
+    state: str = "state"
+    """First part of the name of what a resumed training needs."""
+    batch: int = BATCH
+
+
+PLANNING = Course(ADAPTER, lambda seed: Composer(load_catalogue(), seed))
 
 
 def base_folder() -> Path:
@@ -57,7 +83,7 @@ def encode(example: Example, tokenizer: Any) -> tuple[list[int], int]:
     return prompt + answer, len(prompt)
 
 
-def batches(composer: Composer, tokenizer: Any, size: int = BATCH) -> Iterator[list[tuple[list[int], int]]]:
+def batches(composer: Examples, tokenizer: Any, size: int = BATCH) -> Iterator[list[tuple[list[int], int]]]:
     """Yield batches of encoded examples of about the same length, for ever."""
     examples = iter(composer)
     while True:
@@ -140,9 +166,16 @@ def _processor_flags() -> str:
 
 
 def train(
-    examples: int, seed: int, out: Path, threads: int, start: Path | None = None, peak: float = PEAK_RATE
+    examples: int,
+    seed: int,
+    out: Path,
+    threads: int,
+    start: Path | None = None,
+    peak: float = PEAK_RATE,
+    *,
+    course: Course = PLANNING,
 ) -> None:
-    """Train on so many examples and keep the adapter in `out` (saved every five minutes).
+    """Train on so many examples of a course and keep the adapter in `out` (saved every five minutes).
 
     With `start` it goes on from that adapter; what made it is counted in the file that is written.
     """
@@ -156,8 +189,8 @@ def train(
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=PEAK_RATE, weight_decay=0.01, betas=(0.9, 0.98))
     before = _training_of(start) if start else ""
-    state = _Progress.load(home() / "training" / f"state-{seed}.pt", model, optimizer)
-    stream = batches(Composer(load_catalogue(), seed + state.rounds), tokenizer)
+    state = _Progress.load(home() / "training" / f"{course.state}-{seed}.pt", model, optimizer)
+    stream = batches(course.examples(seed + state.rounds), tokenizer, course.batch)
     saved = time.monotonic()
     while state.examples < examples:
         for group in optimizer.param_groups:
@@ -174,10 +207,10 @@ def train(
         if time.monotonic() - saved > 300:
             state.seconds += time.monotonic() - saved
             saved = time.monotonic()
-            save_adapter(model, out, state, before)
+            save_adapter(model, out / course.adapter.name, state, before)
             state.save(model, optimizer)
     state.seconds += time.monotonic() - saved
-    save_adapter(model, out, state, before)
+    save_adapter(model, out / course.adapter.name, state, before)
     state.save(model, optimizer)
 
 
@@ -229,7 +262,7 @@ def _training_of(adapter: Path) -> str:
         return str((file.metadata() or {}).get("training", ""))
 
 
-def save_adapter(model: Any, folder: Path, state: _Progress, before: str = "") -> None:
+def save_adapter(model: Any, file: Path, state: _Progress, before: str = "") -> None:
     """Write the adapter as fp16 safetensors, with the figures of the training, and of those before, in its header."""
     import torch
     from safetensors.torch import save_file
@@ -238,24 +271,26 @@ def save_adapter(model: Any, folder: Path, state: _Progress, before: str = "") -
     for name, weight in model.named_parameters():
         if weight.requires_grad:
             tensors[_short(name)] = weight.detach().to(torch.float16).contiguous()
-    folder.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     facts = {"rank": str(RANK), "alpha": str(ALPHA), "base": BASE, "training": json.dumps(state.counts())}
     if before:
         facts["before"] = before
-    save_file(tensors, folder / ".planner.tmp", metadata=facts)
-    (folder / ".planner.tmp").replace(folder / ADAPTER.name)
+    part = file.with_name(f".{file.stem}.tmp")
+    save_file(tensors, part, metadata=facts)
+    part.replace(file)
 
 
-def main() -> None:
+def main(course: Course = PLANNING, examples: int = 13000) -> None:
+    """Train as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--examples", type=int, default=13000)
+    parser.add_argument("--examples", type=int, default=examples)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--start", type=Path, help="an adapter to go on from (default: a fresh one)")
     parser.add_argument("--rate", type=float, default=PEAK_RATE, help="peak learning rate")
-    parser.add_argument("--out", type=Path, default=ADAPTER.parent)
+    parser.add_argument("--out", type=Path, default=course.adapter.parent)
     args = parser.parse_args()
-    train(args.examples, args.seed, args.out, args.threads, args.start, args.rate)
+    train(args.examples, args.seed, args.out, args.threads, args.start, args.rate, course=course)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ _SLACK = 0.1
 """Share of both things' sizes by which middles must differ before they count as apart."""
 _CLEAR = 0.5
 """Least share of the distance that lies along a relation: within 60° of its axis."""
-_SIZES = (1.0, 0.85, 0.7, 0.55, 0.4)
+_SIZES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
 """How large a new thing may be, beside the usual one: the largest that has room."""
 _USUAL = 0.35
 """Side of a thing where there is none yet to compare with, as a share of the image's shorter side."""
@@ -56,8 +56,9 @@ def free_square(
         boxes = _squares(size_wh, share * usual, _GAP * shorter)
         room = _distance(boxes, taken, size_wh)
         fits = room >= _GAP * shorter
-        for other in of if of is not None and side is not None else ():
-            fits &= _stands(boxes, other, side)
+        if of is not None and side is not None:
+            for other in of:
+                fits &= _stands(boxes, other, side)
         if fits.any():
             return np.asarray(boxes[np.where(fits, room, -1).argmax()])
     return None

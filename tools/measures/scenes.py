@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..colors import rgb_to_lab
+from ..detectors.boxes import clipped, overlap
 from ..detectors.places import Side, free_square, relations
 from ..errors import ToolError
 from ..model import Detector
@@ -26,6 +27,12 @@ _MOSTLY = 0.25
 """Least share of a thing's pixels that its color covers."""
 _TIE = 0.15
 """By how much another color may cover more: a dark red is red and brown."""
+_ANYTHING = "object"
+"""What a detector is asked for when it is to find whatever there is."""
+_SAME = 0.5
+"""Overlap, as a share of the smaller box, at which two boxes are about one thing."""
+_MARGIN = 0.08
+"""How far beyond the box of a thing it is drawn over, as a share of the box."""
 
 
 @tool(family="measure", models={"detector": Detector})
@@ -97,9 +104,40 @@ def room(image: Image, taken: list[Detections], of: Detections | None = None, si
     boxes = np.concatenate([each.xyxy for each in taken])
     square = free_square(image.size_wh, boxes, None if of is None else of.xyxy, side)
     if square is None:
-        where = f" {side} {of.query or 'it'!r}" if of is not None and side else ""
-        raise ToolError(f"there is no room for another thing{where}", hint="draw the picture anew")
-    x0, y0, x1, y1 = square.astype(int)
+        raise ToolError(f"there is no room for another thing{_where(of, side)}", hint="draw the picture anew")
+    return _selected(image, square)
+
+
+@tool(family="segmenter", panel="discriminative", models={"detector": Detector}, planned=False)
+def unasked(
+    image: Image,
+    asked: list[Detections],
+    of: Detections | None = None,
+    side: Side | None = None,
+    *,
+    detector: Detector,
+) -> Mask:
+    """Select the largest thing that is none of those asked for; with `of` and `side`, one on that side of them."""
+    things = detector.detect(image, _ANYTHING)
+    known = np.concatenate([each.xyxy for each in asked])
+    others = [box for box in things.xyxy if not len(known) or overlap(box, known, of_smaller=True).max() < _SAME]
+    if of is not None and side is not None:
+        others = [box for box in others if all(side in relations(box, each) for each in of.xyxy)]
+    if not others:
+        raise ToolError(f"nothing is there that was not asked for{_where(of, side)}", hint="draw the picture anew")
+    largest = max(others, key=lambda box: float(np.prod(box[2:] - box[:2])))
+    margin = _MARGIN * (largest[2:] - largest[:2])
+    return _selected(
+        image, clipped(np.concatenate([largest[:2] - margin, largest[2:] + margin])[None], image.size_wh)[0]
+    )
+
+
+def _where(of: Detections | None, side: Side | None) -> str:
+    return f" {side} {of.query or 'it'!r}" if of is not None and side else ""
+
+
+def _selected(image: Image, box: Array) -> Mask:
+    x0, y0, x1, y1 = np.round(box).astype(int)
     selected = np.zeros(image.rgb.shape[:2], np.bool_)
     selected[y0:y1, x0:x1] = True
     return Mask(selected)

@@ -56,9 +56,13 @@ def busy_cells(pictures: Sequence[Picture], count: int, dice: np.random.Generato
 
 
 def cell_labels(scene: Scene, picture: Picture) -> tuple[Array, Array]:
-    """Return int64 (64,) twice: the shape and the color, counted from 1, that cover most of a cell; 0 is none."""
+    """Return int64 (64,) twice: the shape and the color, counted from 1, that cover most of a cell; 0 is none.
+
+    What is no shape of the family has a color, and none of the shapes.
+    """
     owner = owners(picture, CELLS) + 1
-    shapes = np.array([0, *(SHAPES.index(thing.shape) + 1 for thing in scene.things)])
+    numbers = {shape: number for number, shape in enumerate(SHAPES, 1)}
+    shapes = np.array([0, *(numbers.get(thing.shape, 0) for thing in scene.things)])
     colors = np.array([0, *(list(COLORS).index(thing.color) + 1 for thing in scene.things)])
     return shapes[owner], colors[owner]
 

@@ -41,7 +41,7 @@ def render(scene: Scene, side: int = 64) -> Picture:
     canvas = _backdrop(scene.background, side)
     masks = np.zeros((len(scene.things), side, side), np.bool_)
     for place, thing in enumerate(scene.things):
-        left, top, cover, inner = _stamp(thing, side)
+        left, top, cover, inner = stamp(thing, side)
         height, width = cover.shape
         window = canvas[top : top + height, left : left + width]
         window += cover[..., None] * (np.array(thing.rgb, np.float32) - window)
@@ -51,7 +51,7 @@ def render(scene: Scene, side: int = 64) -> Picture:
     return Picture(np.rint(canvas).clip(0, 255).astype(np.uint8), masks, scene.boxes(side))
 
 
-def _stamp(thing: Thing, side: int) -> tuple[int, int, Array, Array | None]:
+def stamp(thing: Thing, side: int) -> tuple[int, int, Array, Array | None]:
     """Return left, top, and the share float32 (h, w) of each pixel that the object and its inner part cover."""
     x0, y0, x1, y1 = (value * side for value in thing.xyxy)
     left, top = int(np.floor(x0)), int(np.floor(y0))

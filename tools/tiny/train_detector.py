@@ -1,9 +1,10 @@
 """Boxes for a phrase: a Grounding DINO (Liu et al., ECCV 2024, arXiv 2303.05499) with its matching loss.
 
 Half of the images come with one phrase, as they will in use; half with a phrase for each kind of object and some for
-objects that are not there, which teaches more per step. A helper names shape and color at every cell of the finest
-feature map. In transformers no gradient reaches the heads that propose boxes from the encoder, so these learn here by a
-loss of their own: at every cell of an object, its box and the words of its phrase.
+objects that are not there, which teaches more per step. Some pictures have a thing in them that is no shape, and some
+look as if a generator had made them: what the detector is to judge. A helper names shape and color at every cell of the
+finest feature map. In transformers no gradient reaches the heads that propose boxes from the encoder, so these learn
+here by a loss of their own: at every cell of an object, its box and the words of its phrase.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..detectors.grounding_dino import GroundingDino
+from .chimeras import melted, with_chimera
 from .dense import CELLS, classes, dense_loss, owners
 from .render import Picture
 from .scenes import COLORS, SHAPES, Scene
@@ -28,6 +30,10 @@ from .words import bert_tokenizer
 WIDTH = 96
 LENGTH = 32
 """Tokens of a phrase, or of several."""
+_SPOILED = 0.4
+"""Share of the scenes in which one thing is no shape."""
+_MELTED = 0.4
+"""Share of the pictures that look as if a generator had made them."""
 _QUIET = 0.15
 _OUTER_WORDS = ("object", "thing", "shape")
 
@@ -111,6 +117,10 @@ class DetectorRecipe(Recipe):
 
     def loss(self, network: Any, helper: Any, scenes: Sequence[Scene], pictures: Sequence[Picture], step: int) -> Any:
         dice = random.Random(step)
+        pairs = zip(scenes, pictures, strict=True)
+        spoiled = [with_chimera(*pair, dice) if dice.random() < _SPOILED else pair for pair in pairs]
+        scenes = [scene for scene, _ in spoiled]
+        pictures = melted([picture for _, picture in spoiled], dice, _MELTED)
         asked = [_phrases(scene, dice) for scene in scenes]
         words = tokens()([" ".join(f"{text}." for text, _, _ in phrases) for phrases in asked], padding=True)
         words = words.convert_to_tensors("pt")
