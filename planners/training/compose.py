@@ -151,10 +151,11 @@ class Composer:
         """One clause, on its own."""
         kind = self._kind(list(INTENTS))
         clause = self.clause(kind)
-        inputs = self._inputs([kind], clause.text)
+        bare = "prompt" in clause.slots and clause.text.startswith(clause.slots["prompt"].text)
+        inputs = () if bare else self._inputs([kind], clause.text)  # beside a photo, a bare description says nothing
         draft = Draft(f"${inputs[0]}" if inputs else None)
         self.build(clause, draft, inputs)
-        text = clause.text if kind in QUESTIONS else wrap(self.draw, clause.text)
+        text = clause.text if kind in QUESTIONS or bare else wrap(self.draw, clause.text)
         return self._finish(text, inputs, draft, [kind])
 
     def compound(self) -> Example:
