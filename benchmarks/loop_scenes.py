@@ -28,6 +28,9 @@ Thing = Literal["face", "person", "text"]
 Box = tuple[float, float, float, float]
 SIZE = 600, 400
 BACKGROUNDS = ("china", "coffee", "rocket", "motorcycle", "flower", "cat")
+"""Photos without people."""
+WITHOUT_WRITING = tuple(name for name in BACKGROUNDS if name != "motorcycle")
+"""Those for words: the maker's name on the motorcycle can be read, and the judge knows nothing of it."""
 FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSansMono", "STIXGeneralBol")
 WORDS = (
     *("NO PARKING", "Open daily 9 to 5", "SALE 50 %", "Welcome home", "CALL 555 0199", "Gate 14 B", "Do not touch"),
@@ -54,7 +57,7 @@ class Scene:
 
 def scene(thing: Thing, draw: random.Random) -> Scene:
     """Return a new scene with two to four things, or one: a photo as it is."""
-    canvas = _background(draw)
+    canvas = _background(draw, WITHOUT_WRITING if thing == "text" else BACKGROUNDS)
     boxes = _written(canvas, draw) if thing == "text" else _portraits(canvas, thing, draw)
     return Scene(Image.from_pil(canvas), thing, tuple(boxes))
 
@@ -92,9 +95,9 @@ def _fonts() -> Path:
     return Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
 
 
-def _background(draw: random.Random) -> PIL.Image:
-    """Return a part of a photo without people, at a random scale, mirrored or not."""
-    whole = photo(draw.choice(BACKGROUNDS)).to_pil().convert("RGB")
+def _background(draw: random.Random, names: tuple[str, ...]) -> PIL.Image:
+    """Return a part of one of the photos, at a random scale, mirrored or not."""
+    whole = photo(draw.choice(names)).to_pil().convert("RGB")
     share = draw.uniform(0.6, 1.0)
     width = min(whole.width * share, whole.height * share * SIZE[0] / SIZE[1])
     height = width * SIZE[1] / SIZE[0]

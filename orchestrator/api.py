@@ -14,6 +14,7 @@ from ..planners.seeds import with_seeds
 from ..tools.catalogue import Catalogue, load_catalogue
 from ..tools.errors import PlanError, Problem, UsageError
 from ..tools.profiles import Profile
+from ..tools.profiles.choosing import choose_profile
 from ..tools.values import Image
 from .engine import MakeExecutor, local
 from .forecast import PreviewedStep, preview_plan
@@ -25,7 +26,7 @@ from .policy import Control, Policy
 from .result import Result
 from .resuming import PART_OF, Left, find_inputs, left_by
 from .search import DEFAULT_REPAIR, Repair
-from .work import OnEvent, Options, Work, choose_profile, limits_of, shelf
+from .work import OnEvent, Options, Work, limits_of, shelf
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage

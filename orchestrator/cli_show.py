@@ -115,8 +115,9 @@ def doctor_page(found: Examination) -> Group:
         source = need.source or f"{need.adapter} (brings its own)"
         needs.add_row(escape(need.what), escape(source), size, memory, escape(need.licence), state)
     ready = Text(f"profile {found.profile!r} can run here", style="bold green")
+    why = [Text(f"profile {found.profile}: {found.reason}", style="dim")] if found.reason else []
     verdict = [Text(f"✗ {problem}", style="red") for problem in found.problems] or [ready]
-    return Group(facts, Text(), needs, Text(), *verdict)
+    return Group(facts, Text(), needs, Text(), *why, *verdict)
 
 
 def _table(*columns: str) -> Table:

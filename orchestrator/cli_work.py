@@ -15,17 +15,19 @@ from ..tools.catalogue import load_catalogue
 from ..tools.errors import PlanError, UsageError
 from ..tools.images import check_place, check_writable, load_image
 from ..tools.profiles import profile_names
+from ..tools.profiles.choosing import choose_profile
 from ..tools.values import Image, Mask, Value
 from . import api
 from .cli_console import DONE, FAILED, INTERRUPTED, REFUSED, Surface, did_you_mean
+from .cli_profile import offer_better
 from .cli_progress import StepBars, fetch_missing
-from .doctor import needed_weights
 from .engine import StepRecord
 from .inputs import plan_inputs
+from .policy import DEFAULT_POLICY, Policy
 from .provenance import write_image
 from .result import Result, output_paths
 from .search import DEFAULT_REPAIR, Repair
-from .work import choose_profile, limits_of
+from .work import limits_of
 
 EXIT = {"done": DONE, "refused": REFUSED, "failed": FAILED, "cancelled": INTERRUPTED}
 """Status of a result → exit code."""
@@ -54,6 +56,7 @@ class Job:
     """Where the calls are made: here, or on the workers of a Ray cluster."""
     repair: Repair | None = None
     """What may be tried when a check of the result fails."""
+    policy: Policy = DEFAULT_POLICY
 
 
 def parse_inputs(given: Sequence[str]) -> dict[str, Any]:
@@ -86,17 +89,13 @@ def check_profile(name: str) -> str:
     return name
 
 
-def weights_of(profile: str) -> list[str]:
-    """Return the packaged weights that a profile and the embedded planner need."""
-    return needed_weights(choose_profile(check_profile(profile)).profile)
-
-
 def run(job: Job, surface: Surface, *, keep_pictures: bool = True) -> int:
     """Plan and run; save the pictures, print the answer, write the report."""
     _check_before(job)
     out = job.out or _default_out(_first_picture(job))
     if keep_pictures:
         check_writable(out)
+    offer_better(job.profile, surface)
     result, inputs = _carry_out(job, surface, _notes(out, job.metadata) if keep_pictures else {})
     paths = save_outputs(result, out, metadata=job.metadata) if keep_pictures else []
     if job.report:
@@ -176,6 +175,7 @@ def _run_at(
                 profile=job.profile,
                 on_event=bars.take,
                 use_store=job.cache,
+                policy=job.policy,
                 repair=job.repair,
                 notes=notes,
                 **place,
@@ -190,6 +190,7 @@ def _run_at(
             profile=job.profile,
             on_event=bars.take,
             use_store=job.cache,
+            policy=job.policy,
             repair=job.repair,
             notes=notes,
             **place,

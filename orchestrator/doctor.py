@@ -15,7 +15,9 @@ from typing import Any, Literal
 from ..planners.plan import Plan
 from ..tools.catalogue import load_catalogue
 from ..tools.errors import UsageError
-from ..tools.profiles import Binding, Profile, load_profile
+from ..tools.hub_cache import offline, present
+from ..tools.profiles import Binding, Profile, load_profile, profile_names
+from ..tools.profiles.choosing import Choice
 from ..tools.weights import home, locate, packaged
 
 PLANNER_WEIGHTS = {"embedded": ("smollm2-135m-instruct",)}
@@ -73,6 +75,8 @@ class Examination:
     needs: tuple[Need, ...]
     problems: tuple[str, ...]
     """What keeps the profile from running, each with the fix; empty when it can run."""
+    reason: str = ""
+    """Why this profile was chosen."""
 
     @property
     def healthy(self) -> bool:
@@ -83,13 +87,15 @@ class Examination:
         return {"status": "done" if self.healthy else "failed", **asdict(self)}
 
 
-def examine(profile: str | Profile = "embedded") -> Examination:
+def examine(profile: str | Profile | Choice = "embedded") -> Examination:
     """Compare a profile with this machine. Raises UsageError for an unknown profile."""
-    chosen = load_profile(profile) if isinstance(profile, str) else profile
+    reason = profile.reason if isinstance(profile, Choice) else ""
+    given = profile.profile if isinstance(profile, Choice) else profile
+    chosen = load_profile(given) if isinstance(given, str) else given
     machine = look_at_machine()
     needs = (*_profile_needs(chosen), *_planner_needs())
     return Examination(
-        chosen.name, chosen.summary, chosen.device, machine, needs, tuple(_problems(chosen, machine, needs))
+        chosen.name, chosen.summary, chosen.device, machine, needs, tuple(_problems(chosen, machine, needs)), reason
     )
 
 
@@ -122,15 +128,15 @@ def look_at_machine() -> Machine:
         disk_free_mb=shutil.disk_usage(_existing(home())).free >> 20,
         packages={name: _version(name) for name in PACKAGES},
         home=str(home()),
-        offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"),
+        offline=offline(),
     )
 
 
 def _profile_needs(profile: Profile) -> list[Need]:
-    return [need for binding in profile.bindings.values() for need in _binding_needs(binding)]
+    return [need for binding in profile.bindings.values() for need in _binding_needs(binding, profile.name)]
 
 
-def _binding_needs(binding: Binding) -> list[Need]:
+def _binding_needs(binding: Binding, profile: str) -> list[Need]:
     broken = _why_broken(binding)
     memory = 0 if broken else binding.memory_mb or binding.model.memory_mb
     if broken:
@@ -140,7 +146,7 @@ def _binding_needs(binding: Binding) -> list[Need]:
         ]
     if not binding.sources:
         return [Need(binding.capability, binding.adapter, "", binding.licence, 0, memory, "present")]
-    return [_weights(binding.capability, binding, source, memory) for source in binding.sources]
+    return [_weights(binding, source, memory, profile) for source in binding.sources]
 
 
 def _why_broken(binding: Binding) -> str:
@@ -150,7 +156,8 @@ def _why_broken(binding: Binding) -> str:
         return f"the adapter {binding.adapter!r} cannot be imported: {error}; install diptych again"
 
 
-def _weights(capability: str, binding: Binding, source: str, memory_mb: int) -> Need:
+def _weights(binding: Binding, source: str, memory_mb: int, profile: str) -> Need:
+    capability = binding.capability
     if source.startswith("embedded:"):
         name = source.removeprefix("embedded:")
         if name not in packaged():
@@ -159,8 +166,9 @@ def _weights(capability: str, binding: Binding, source: str, memory_mb: int) -> 
         return _packaged_need(capability, binding.adapter, name, memory_mb)
     if source.startswith("tiny:"):
         return _shipped_need(capability, binding, source, memory_mb)
-    here = Path(source).expanduser().exists() or _on_hub_cache(source)
-    fix = "" if here else f"it is downloaded from the hub on the first run; or give a folder instead of {source!r}"
+    here = present(source)
+    named = profile if profile in profile_names() else "FILE.yaml"
+    fix = "" if here else f"'diptych fetch --profile {named}' downloads it from the hub, and so does the first run"
     state: Literal["present", "missing"] = "present" if here else "missing"
     return Need(capability, binding.adapter, source, binding.licence, binding.download_mb, memory_mb, state, fix)
 
@@ -188,16 +196,6 @@ def _packaged_need(what: str, adapter: str, name: str, memory_mb: int) -> Need:
 
 def _planner_needs() -> list[Need]:
     return [_packaged_need("planner", "embedded", name, 0) for name in PLANNER_WEIGHTS["embedded"]]
-
-
-def _on_hub_cache(source: str) -> bool:
-    """Whether a snapshot of `org/name@revision` lies in the hub's cache folder."""
-    base = (
-        os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser() / "hub"
-    )
-    repo = source.partition("@")[0].replace("/", "--")
-    snapshots = Path(base) / f"models--{repo}" / "snapshots"
-    return snapshots.is_dir() and any(snapshots.iterdir())
 
 
 def _problems(profile: Profile, machine: Machine, needs: tuple[Need, ...]) -> list[str]:

@@ -20,12 +20,6 @@ from ..tools.catalogue import Catalogue
 from ..tools.detectors.routing import NONE, Route, route
 from ..tools.tool import Tool, Type
 
-RESHAPING = frozenset(
-    {"collage", "crop", "crop_each", "crop_ratio", "resize", "rotate", "flip", "straighten", "border", "outpaint"}
-)
-"""Tools after which a pixel no longer lies where it lay."""
-MASK_IS_NOT_THE_EDIT = frozenset({"composite", "cut_out", "paste", "outline"})
-"""Editors whose mask says something else than "change only this": what to keep, what to take, where to draw a line."""
 _WIDENING = frozenset({"grow", "union"})
 """Tools that select at least what they are given."""
 _FINE = frozenset({"face", "text", "code"})
@@ -44,7 +38,7 @@ def implied_checks(plan: Plan, catalogue: Catalogue) -> list[Check]:
     """
     types = output_types(plan, catalogue)
     steps = {step.id: step for step in plan.steps}
-    in_place = _reaching(plan)
+    in_place = _reaching(plan, catalogue)
     found: list[Check] = []
     for step in plan.steps:
         if step.for_each is None and step.tool in catalogue:
@@ -56,7 +50,7 @@ def implied_checks(plan: Plan, catalogue: Catalogue) -> list[Check]:
 def _preserved(step: Step, catalogue: Catalogue, in_place: set[str]) -> Iterator[Check]:
     tool = catalogue[step.tool]
     masked = tool.family == "editor" and {"image", "mask"} <= tool.ports.keys()
-    if not masked or step.id not in in_place or step.tool in MASK_IS_NOT_THE_EDIT:
+    if not masked or step.id not in in_place or tool.mask_use != "edits":
         return
     if referenced(step.args.get("mask")):
         yield _check("preserved", before=step.args["image"], after=f"${step.id}", outside=step.args["mask"])
@@ -132,7 +126,7 @@ def _fits(check: Check, catalogue: Catalogue, types: Mapping[str, Type | None]) 
     return all(name is not None and types.get(name) == ports[port].type for port, name in names.items())
 
 
-def _reaching(plan: Plan) -> set[str]:
+def _reaching(plan: Plan, catalogue: Catalogue) -> set[str]:
     """Return the steps whose result comes to an output without being reshaped."""
     steps = {step.id: step for step in plan.steps}
     queue = [output.removeprefix("$") for output in plan.outputs]
@@ -142,6 +136,7 @@ def _reaching(plan: Plan) -> set[str]:
         if name in seen or name not in steps:
             continue
         seen.add(name)
-        if steps[name].tool not in RESHAPING:
+        tool = catalogue.get(steps[name].tool)
+        if tool is None or not tool.reshapes:
             queue += [source for _, source in steps[name].references]
     return seen

@@ -20,11 +20,14 @@ from ..planners.plan import Plan
 from ..tools.catalogue import Catalogue, load_catalogue
 from ..tools.errors import PlanError, UsageError
 from ..tools.profiles import Profile
+from ..tools.profiles.choosing import choose_profile
+from ..tools.progress import note
 from .inputs import Given, plan_inputs
 from .mapping_files import FORMATS, Format, find_sources
 from .mapping_job import Job, Mapper, make_folder, without
 from .mapping_rows import MapSummary, OnRow, Rows, check_parquet, write_parquet
-from .work import choose_profile, limits_of
+from .policy import DEFAULT_POLICY, Policy
+from .work import limits_of
 
 if TYPE_CHECKING:
     from .remote import Workers
@@ -47,6 +50,7 @@ def map_plan(
     home: str | Path | None = None,
     on_row: OnRow = lambda row, summary: None,
     cancel: threading.Event | None = None,
+    policy: Policy | None = None,
     fresh: bool = False,
     parquet: bool = False,
     metadata: bool = True,
@@ -63,18 +67,30 @@ def map_plan(
     from the plan itself: the same for every picture and every start. `jobs` pictures are computed at once; default:
     two, or one more than there are `workers` of a Ray cluster (`remote.executors` gives them), which then do the work.
 
+    A step that takes too long or fails is dealt with as `policy` says, in every picture anew.
     Raises UsageError when the call is wrong or `out` cannot be written, PlanError and Refusal for a plan that
     cannot run.
     """
     catalogue = catalogue or load_catalogue()
-    chosen = choose_profile(profile).profile
+    choice = choose_profile(profile)
+    chosen = choice.profile
+    if choice.better:
+        note(str(choice))
     named = mapped_input(plan, input, others or {})
     _check(plan, jobs, format, parquet, catalogue, chosen)
     folder = Path(out)
     sources = find_sources([files] if isinstance(files, (str, Path)) else files, folder)
     make_folder(folder)
     job = Job(plan, named, plan_inputs(without(plan, named), others or {}), folder, format, chosen, catalogue)
-    job = replace(job, home=home, metadata=metadata, use_store=use_store, cancel=cancel or threading.Event())
+    job = replace(
+        job,
+        home=home,
+        why_profile=choice.reason,
+        policy=policy or DEFAULT_POLICY,
+        metadata=metadata,
+        use_store=use_store,
+        cancel=cancel or threading.Event(),
+    )
     job = replace(job, workers=workers, jobs=jobs or (workers.count + 1 if workers else 2))
     job = replace(job, name=job.digest()).seeded()
     with Rows(folder / ROWS, fresh) as rows:

@@ -27,10 +27,11 @@ from .inputs import Given, plan_inputs
 from .keys import revisions
 from .mapping_files import Format, Source, named_outputs
 from .mapping_rows import MapSummary, OnRow, Row, Rows, printable
-from .policy import Control
+from .policy import DEFAULT_POLICY, Control, Policy
 from .provenance import Provenance, write_image
 from .result import Result
 from .resuming import PART_OF
+from .work import WHY_PROFILE
 
 if TYPE_CHECKING:
     from .remote import Workers
@@ -53,9 +54,12 @@ class Job:
     metadata: bool = True
     use_store: bool = True
     cancel: threading.Event = field(default_factory=threading.Event)
+    policy: Policy = DEFAULT_POLICY
     jobs: int = 2
     workers: Workers | None = None
     name: str = ""
+    why_profile: str = ""
+    """Why the profile was chosen, for the log."""
 
     def digest(self) -> str:
         """Return 16 hex digits that change with anything but the picture."""
@@ -170,8 +174,9 @@ class Mapper:
             home=job.home,
             use_store=job.use_store,
             control=Control(job.cancel),
+            policy=job.policy,
             catalogue=job.catalogue,
-            notes={PART_OF: "diptych map"},
+            notes={PART_OF: "diptych map", WHY_PROFILE: job.why_profile},
             **elsewhere,
         )
 

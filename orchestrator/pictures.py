@@ -20,15 +20,19 @@ Result = Value | Sequence[Value]
 
 _TINT = np.array([255, 96, 40], np.float32)
 """Color of selected pixels."""
+_SMALL = 480
+"""Longer side, in pixels, up to which small pictures are enlarged, a whole number of times, so that nothing blurs."""
+_LEGIBLE = 160
+"""Shorter side, in pixels, from which on boxes carry their names."""
 
 
 def picture_of(value: Value, background: Image | None = None, side: int = 1024) -> PIL.Image | None:
     """Return an RGB picture of at most `side` × `side` pixels, or None for a value that is words or numbers.
 
-    Masks and boxes are drawn on `background` when it has their size.
+    Masks and boxes are drawn on `background` when it has their size. A small picture is enlarged, its pixels kept.
     """
     if isinstance(value, Image):
-        return _on_checkers(value.thumbnail(side))
+        return _on_checkers(_enlarged(value.thumbnail(side), side))
     if isinstance(value, Mask):
         return _mask(value, background, side)
     if isinstance(value, Detections) and background is not None:
@@ -59,12 +63,24 @@ def background_of(step: Step, plan: Plan, values: Mapping[str, Result], value: V
             continue
         seen.add(name)
         found = values.get(name)
-        for item in [found] if isinstance(found, Value) else found or ():
+        for item in items_of(found):
             if isinstance(item, Image) and size in (None, item.size_wh):
                 return item
         if name in steps:
             queue.extend(other for _, other in steps[name].references)
     return None
+
+
+def items_of(value: Result | None) -> list[Value]:
+    """Return the values of a result: those of a list, one, or none."""
+    return [] if value is None else [value] if isinstance(value, Value) else list(value)
+
+
+def _enlarged(picture: PIL.Image, side: int) -> PIL.Image:
+    """Return the picture as often its size as fits, if it is small."""
+    times = min(side, _SMALL) // max(picture.size)
+    size = picture.width * times, picture.height * times
+    return picture.resize(size, PIL.Resampling.NEAREST) if times > 1 else picture
 
 
 def _on_checkers(picture: PIL.Image) -> PIL.Image:
@@ -77,10 +93,10 @@ def _on_checkers(picture: PIL.Image) -> PIL.Image:
 
 
 def _mask(mask: Mask, background: Image | None, side: int) -> PIL.Image:
-    selected = mask.thumbnail(side)
+    selected = _enlarged(mask.thumbnail(side), side)
     if background is None or background.size_wh != mask.size_wh:
         return selected.convert("RGB")
-    base = _on_checkers(background.thumbnail(side)).resize(selected.size)
+    base = _on_checkers(_enlarged(background.thumbnail(side), side)).resize(selected.size)
     rgb = np.asarray(base, np.float32)  # (H, W, 3)
     weight = np.asarray(selected, np.float32)[..., None] / 255  # (H, W, 1)
     gray = rgb.mean(axis=2, keepdims=True) * 0.45 + 25
@@ -89,19 +105,21 @@ def _mask(mask: Mask, background: Image | None, side: int) -> PIL.Image:
 
 
 def _boxes(background: Image, xyxy: Array, labels: Sequence[str], scores: Array | None, side: int) -> PIL.Image:
-    picture = _on_checkers(background.thumbnail(side)).convert("RGB")
+    picture = _on_checkers(_enlarged(background.thumbnail(side), side)).convert("RGB")
     scale = np.array([picture.width / background.size_wh[0], picture.height / background.size_wh[1]] * 2)
     draw = ImageDraw.Draw(picture)
-    line = max(2, round(min(picture.size) / 200))
-    font = ImageFont.load_default(size=max(11, min(picture.size) / 36))
+    line = max(2, round(min(picture.size) / 120))
     colors = {label: _color(i) for i, label in enumerate(dict.fromkeys(labels))}
-    if len(colors) > 8:  # words that were read: each is its own label
+    crowded = len(colors) > 8
+    if crowded:  # words that were read: each is its own label
         colors = dict.fromkeys(colors, _color(0))
+    font = ImageFont.load_default(size=max(11 if crowded else 18, min(picture.size) / 36))
     for i, (box, label) in enumerate(zip(xyxy * scale, labels, strict=True)):
         x0, y0, x1, y1 = map(float, box)
         draw.rectangle((x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), outline=colors[label], width=line)
         words = label if scores is None else f"{label} {float(scores[i]):.2f}"
-        _tag(draw, picture, (x0, y0), words[:60], colors[label], font)
+        if min(picture.size) >= _LEGIBLE:
+            _tag(draw, picture, (x0, y0), words[:60], colors[label], font)
     return picture
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -10,10 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ..tools.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Policy:
-    """What to do with steps that take too long or fail. A value: compare, copy and log it."""
+    """What to do with steps that take too long or fail. A value: compare, copy and log it.
+
+    Raises UsageError for a time that is not above 0, and for fewer than no retries.
+    """
 
     step_timeout: float | None = None
     """Seconds after which a step has failed; None: never. A tool that does not tick cannot be stopped: its lane is
@@ -25,6 +31,13 @@ class Policy:
     batch_generative: bool = False
     """Let generative steps of one model run as one call. Quicker, but then a picture is not, to the last bit, the one
     that its seed gives alone."""
+
+    def __post_init__(self) -> None:
+        seconds = self.step_timeout
+        if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
+            raise UsageError(f"a step cannot have {seconds:g} seconds; give a number above 0, or leave the limit out")
+        if self.retries < 0:
+            raise UsageError(f"a call cannot be made again {self.retries} times; give 0 or more retries")
 
 
 DEFAULT_POLICY = Policy()

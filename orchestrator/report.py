@@ -1,4 +1,4 @@
-"""A run as one web page: before and after, the graph, every step's picture, the checks, the plan.
+"""A run as one web page: before and after, repairs, checks, the graph, every step's picture, the plan.
 
 The page holds all it shows (pictures as data URIs) and loads nothing. Whatever came from a person, a model or a
 stranger's file is escaped; a content security policy lets only the page's own script run.
@@ -14,24 +14,24 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from ..planners.draw import Status, to_svg
 from ..planners.plan import Plan, Step
 from ..tools.catalogue import load_catalogue
 from ..tools.images import atomic_write
-from ..tools.values import Detections, Image, Labels, Value
+from ..tools.values import Image
 from .engine import StepRecord
 from .pictures import Result as Output
-from .pictures import background_of, data_uri, picture_of
+from .pictures import background_of, data_uri, items_of, picture_of
 from .provenance import package_version
 from .report_search import repairs
-from .result import Result, answer_of
+from .report_steps import MOST_PICTURES, steps
+from .result import Result
 
-HERO_SIDE, STEP_SIDE, GRAPH_SIDE = 1600, 1024, 96
-"""Longest side of the pictures in the three places, in pixels."""
-MOST_PICTURES = 12
-"""Pictures that are shown of a list."""
+HERO_SIDE, GRAPH_SIDE = 1600, 96
+"""Longest side of the pictures in the two places, in pixels."""
+_LONG = 140
+"""Characters from which on a request is set as text, no more as a heading."""
 _DRAWN: dict[str, Status] = {"passed through": "skipped", "cancelled": "skipped"}
 
 
@@ -61,10 +61,10 @@ def render(
         _answer(result),
         _pictures(plan, result, inputs),
         _problems(result),
-        _graph(plan, result, values),
-        _steps(plan, result, values),
-        _checks(result),
         repairs(result.search),
+        _checks(result),
+        _graph(plan, result, values),
+        steps(plan, result, values),
         _provenance(result, profile, planner),
     ]
     script = _read("report.js")
@@ -73,6 +73,7 @@ def render(
     return Template(_read("report.html")).substitute(
         title=escape(f"Diptych: {heading}"[:120]),
         heading=escape(heading),
+        length="long" if len(heading) > _LONG else "short",
         facts=_facts(result, profile),
         body="\n".join(filter(None, sections)),
         version=escape(package_version()),
@@ -101,12 +102,18 @@ def _answer(result: Result) -> str:
 
 
 def _pictures(plan: Plan, result: Result, inputs: Mapping[str, Output]) -> str:
-    """Before and after behind one slider where they match, else side by side."""
-    before = [item for value in inputs.values() for item in _items(value) if isinstance(item, Image)]
+    """Before and after behind one slider where they match, else side by side.
+
+    A picture made from words stands beside what its checks saw first: what is new in it would hide behind a slider.
+    """
+    before = [item for value in inputs.values() for item in items_of(value) if isinstance(item, Image)]
     after = result.pictures
     if len(before) == len(after) == 1 and before[0].size_wh == after[0].size_wh:
         return _slider(before[0], after[0])
-    shown = [(picture, "before") for picture in before] + [(picture, "after") for picture in after]
+    kept = result.search.kept if result.search else ()
+    first = [kept[0].before] if kept and kept[0].before is not None and not before else []
+    shown = [(picture, "before") for picture in before] + [(picture, "as first made") for picture in first]
+    shown += [(picture, "repaired" if first else "after") for picture in after]
     figures = [_figure(picture, words) for picture, words in shown[: 2 * MOST_PICTURES]]
     return f'<div class="pair">{"".join(figures)}</div>' if figures else ""
 
@@ -138,11 +145,11 @@ def _problems(result: Result) -> str:
 def _graph(plan: Plan, result: Result, values: Mapping[str, Output]) -> str:
     if not plan.steps:
         return ""
-    steps = {step.id: step for step in (*plan.steps, *plan.checked_steps())}
+    known = {step.id: step for step in (*plan.steps, *plan.checked_steps())}
     thumbnails = {
         name: thumbnail
         for name, value in values.items()
-        if (thumbnail := _thumbnail(steps.get(name), plan, values, value)) is not None
+        if (thumbnail := _thumbnail(known.get(name), plan, values, value)) is not None
     }
     statuses = {record.id: _drawn(record) for record in result.steps}
     drawing = to_svg(plan, load_catalogue(), thumbnails=thumbnails, statuses=statuses)
@@ -154,60 +161,16 @@ def _drawn(record: StepRecord) -> Status:
 
 
 def _thumbnail(step: Step | None, plan: Plan, values: Mapping[str, Output], value: Output) -> bytes | None:
-    first = next(iter(_items(value)), None)
-    background = background_of(step, plan, values, first) if step and first else None
-    picture = picture_of(first, background, GRAPH_SIDE) if first else None
+    first = next(iter(items_of(value)), None)
+    if first is None:
+        return None
+    background = background_of(step, plan, values, first) if step else None
+    picture = picture_of(first, background, GRAPH_SIDE)
     if picture is None:
         return None
     stream = io.BytesIO()
     picture.save(stream, format="JPEG", quality=80)
     return stream.getvalue()
-
-
-def _steps(plan: Plan, result: Result, values: Mapping[str, Output]) -> str:
-    records = {record.id: record for record in result.steps}
-    cards = [_step(step, plan, records.get(step.id), values) for step in plan.steps]
-    return "<h2>Steps</h2>" + "".join(cards) if cards else ""
-
-
-def _step(step: Step, plan: Plan, record: StepRecord | None, values: Mapping[str, Output]) -> str:
-    tool = load_catalogue().get(step.tool)
-    value = values.get(step.id)
-    facts = {**step.args, **({"for each": step.for_each} if step.for_each else {})}
-    facts |= {"when": step.when} if step.when else {}
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(_plain(given))}</dd>" for name, given in facts.items())
-    status = record.status if record else "not run"
-    summary = tool.summary.replace("`", "") if tool else ""
-    seconds = f" · {record.seconds:.2f} s" if record and record.status == "done" else ""
-    error = f'<div class="error">{escape(record.error)}</div>' if record and record.error else ""
-    return (
-        f'<div class="panel step">{_shot(step, plan, values, value)}<div class="about">'
-        f"<h3>{escape(step.id)}<small>{escape(step.tool) if step.tool != step.id else ''}</small></h3>"
-        f"<p>{escape(summary)}</p><dl>{rows}</dl>"
-        f'<span class="pill {escape(status)}">{escape(status)}{seconds}</span>{error}</div></div>'
-    )
-
-
-def _shot(step: Step, plan: Plan, values: Mapping[str, Output], value: Output | None) -> str:
-    """Show a result: pictures where it has some, else its words."""
-    items = _items(value)[:MOST_PICTURES]
-    parts = []
-    for item in items:
-        picture = picture_of(item, background_of(step, plan, values, item), STEP_SIDE)
-        if picture is not None:
-            parts.append(f'<img class="zoom" src="{data_uri(picture)}" alt="{escape(step.id)}">')
-        if picture is None or (isinstance(item, Detections) and len(item) == 0):
-            parts.append(f'<div class="words">{escape(_words(item))}</div>')
-    many = " many" if len(parts) > 1 else ""
-    return f'<div class="shot{many}">{"".join(parts) or "<div class=words>no result</div>"}</div>'
-
-
-def _words(value: Value) -> str:
-    if isinstance(value, Labels):
-        return "\n".join(f"{name}  {share:.0%}" for name, share in list(value.scores.items())[:8]) or "nothing"
-    if isinstance(value, Detections) and not len(value):
-        return f"no {value.query or 'thing'} found"
-    return answer_of({"it": value}) or value.kind
 
 
 def _checks(result: Result) -> str:
@@ -236,14 +199,6 @@ def _provenance(result: Result, profile: str, planner: str) -> str:
 def _list(heading: str, rows: Iterable[str]) -> str:
     text = "".join(rows)
     return f'<h2>{heading}</h2><div class="panel list">{text}</div>' if text else ""
-
-
-def _items(value: Output | None) -> list[Value]:
-    return [] if value is None else [value] if isinstance(value, Value) else list(value)
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _uri(picture: Image, side: int) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..planners.plan import Plan
 from ..tools.catalogue import Catalogue, load_catalogue
 from ..tools.errors import Cancelled, PlanError, Problem, Refusal, ToolError
-from ..tools.profiles import Profile, load_profile
+from ..tools.profiles import Profile
+from ..tools.profiles.choosing import choose_profile
 from ..tools.weights import home as default_home
 from .calls import Held
 from .calls import Result as Output
@@ -34,24 +35,10 @@ from .search import Repair, facts_of
 from .store import Store
 
 OnEvent = Callable[[Event], None]
+WHY_PROFILE = "why this profile"
+"""Fact of a run in the log."""
 MOST_CPU_LANES = 8
 """Tools use several cores themselves; more lanes than this only hold more pictures in memory."""
-
-
-class ProfileChoice(NamedTuple):
-    """Which profile is used, and why."""
-
-    profile: Profile
-    reason: str
-
-
-def choose_profile(profile: str | Profile = "auto") -> ProfileChoice:
-    """Return the profile of that name; `auto` is `embedded`, which runs everywhere. Raises UsageError."""
-    if isinstance(profile, Profile):
-        return ProfileChoice(profile, "it was given")
-    if profile == "auto":
-        return ProfileChoice(load_profile("embedded"), "it needs no GPU and no network")
-    return ProfileChoice(load_profile(profile), "it was asked for")
 
 
 @dataclass(frozen=True)
@@ -59,6 +46,7 @@ class Options:
     """How to run, beside what."""
 
     profile: str | Profile = "auto"
+    """`auto` is the best that can run here without a download: `choosing.choose_profile`."""
     on_event: OnEvent | None = None
     home: str | Path | None = None
     """Folder for kept results, log and measurements; default: $DIPTYCH_HOME or ~/.cache/diptych."""
@@ -142,7 +130,8 @@ class Work:
         self._inputs = inputs
         self._files = files
         self._catalogue = options.catalogue or load_catalogue()
-        self._profile = choose_profile(options.profile).profile
+        self._choice = choose_profile(options.profile)
+        self._profile = self._choice.profile
         self._shelf = shelf(options.home)
         self._request = request
         self._given: Plan | None = None
@@ -159,6 +148,7 @@ class Work:
         self._given = plan
         facts = {
             "profile": self._profile.name,
+            WHY_PROFILE: self._choice.reason,
             "policy": asdict(self._options.policy),
             "repair": facts_of(self._options.repair),
             "inputs": describe_inputs(self._inputs, self._files, store),
@@ -169,6 +159,8 @@ class Work:
             store.flush()  # first: an accepted run has its inputs
         event = self._shelf.log.start(self._request, facts)
         self._on_event(event)
+        if self._choice.better:
+            self._tell(event.run, "note", {"warning": str(self._choice)})
         return self._finish(event.run, lambda: self._attempt(event.run, make))
 
     def go_on(self, run: str, left: Left, make: Callable[[Limits], Plan]) -> Result:

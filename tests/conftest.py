@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["DIPTYCH_PROFILE"] = "embedded"  # whatever GPU and weights the machine has
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 _connect = socket.socket.connect

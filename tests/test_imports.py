@@ -14,7 +14,8 @@ import importlib, pkgutil, sys
 import {package}
 if {whole}:
     for module in pkgutil.walk_packages({package}.__path__, "{package}."):
-        importlib.import_module(module.name)
+        if not module.name.endswith("_network"):  # classes of networks: only an adapter that is loaded imports them
+            importlib.import_module(module.name)
 print(*[name for name in {heavy} if name in sys.modules])
 """
 

@@ -56,14 +56,14 @@ class Loaded:
 
 
 class Movable:
-    """What adapters over one network of transformers share: a way to the host's memory and back."""
+    """What adapters over one network share: a way to the host's memory and back."""
 
     _model: Any
     _device: Any = None
 
     def to_host(self) -> bool:
         """Move the weights to the host's memory."""
-        self._device = self._model.device
+        self._device = next(self._model.parameters()).device
         self._model.to("cpu")
         return True
 

@@ -32,6 +32,7 @@ from .values import KINDS, Value
 Family = Literal["generator", "editor", "detector", "segmenter", "captioner", "classifier", "measure"]
 Panel = Literal["generative", "discriminative", "plain"]
 Hiding = Literal["removes", "obscures"]
+MaskUse = Literal["edits", "keeps", "takes", "traces"]
 Batch = Callable[[Sequence[Mapping[str, Any]]], Sequence[Any]]
 """Keyword arguments of several calls of one tool → a result for each, in their order."""
 
@@ -128,6 +129,11 @@ class Tool:
     hides: Hiding | None = None
     """What an editor does to the things it is pointed at: `removes` them, `obscures` them so that they cannot be made
     out, or neither."""
+    reshapes: bool = False
+    """Whether a pixel no longer lies where it lay after an edit."""
+    mask_use: MaskUse = "edits"
+    """What the mask of an editor says: the place that it `edits`, and no other; what it `keeps` while all around is
+    replaced; what it `takes` out into another picture; or the shape that it `traces`."""
     planned: bool = True
     """Whether planners are told of it; what only makes sense after a look at a result is for the repair loop."""
 
@@ -176,6 +182,8 @@ def tool(
     version: int = 1,
     batch_size: int = 8,
     hides: Hiding | None = None,
+    reshapes: bool = False,
+    mask_use: MaskUse = "edits",
     planned: bool = True,
 ) -> Callable[[Callable[_Arguments, _Returned_co]], ToolFunction[_Arguments, _Returned_co]]:
     """Declare a function to be a tool; it stays callable as it is, and `function.tool` describes it.
@@ -183,7 +191,8 @@ def tool(
     `panel` follows from the family (generator: generative; editor: plain; the rest: discriminative) unless
     given. Raise `version` whenever the same arguments give another result, so that kept results are not reused.
     `batch_size` is the most calls that the form declared with `function.batched`, if any, gets at once. `hides` says
-    that things are gone, or cannot be made out, after the edit: from that follows what is checked afterwards.
+    that things are gone, or cannot be made out, after the edit, `reshapes` that pixels have moved, and `mask_use` what
+    its mask stands for: from that follows what is checked afterwards.
     Planners are not told of a tool that is not `planned`.
     """
     chosen: Panel = panel or {"generator": "generative", "editor": "plain"}.get(family, "discriminative")  # type: ignore[assignment]
@@ -191,7 +200,8 @@ def tool(
     def describe(function: Callable[_Arguments, _Returned_co]) -> ToolFunction[_Arguments, _Returned_co]:
         declared = cast("ToolFunction[_Arguments, _Returned_co]", function)
         described = _describe(function, family, chosen, dict(models or {}), version)
-        declared.tool = replace(described, batch_size=batch_size, hides=hides, planned=planned)
+        declared.tool = replace(described, batch_size=batch_size, planned=planned)
+        declared.tool = replace(declared.tool, hides=hides, reshapes=reshapes, mask_use=mask_use)
 
         def batched(batch: _BatchFunction) -> _BatchFunction:
             declared.tool = replace(declared.tool, batch=batch)

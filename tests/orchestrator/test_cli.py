@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image as PIL
 
+from diptych.orchestrator.api import history
 from diptych.tools.images import load_image
 from diptych.tools.weights import home
 from tests.photos import photo, photo_path
@@ -47,11 +48,11 @@ class Cli:
     """Calls the command in a folder."""
 
     def __init__(self, folder: Path, kept: Path) -> None:
-        self.folder = folder
+        self.folder, self.command = folder, COMMAND
         self.env = {**os.environ, "DIPTYCH_HOME": str(kept), "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run([*COMMAND, *words], cwd=self.folder, env=self.env, capture_output=True, text=True)
+        done = subprocess.run([*self.command, *words], cwd=self.folder, env=self.env, capture_output=True, text=True)
         assert "Traceback" not in done.stderr + done.stdout
         return done
 
@@ -97,6 +98,17 @@ def test_replay_gives_the_same_bytes_and_runs_nothing_unless_asked(cli: Cli) -> 
         done = cli("replay", "out.png", "-o", "again.png", *extra)
         assert done.returncode == 0, done.stderr
         assert (cli.folder / "again.png").read_bytes() == (cli.folder / "out.png").read_bytes()
+
+
+def test_how_long_and_how_often_a_step_may_try_is_handed_to_the_run(cli: Cli, tmp_path: Path) -> None:
+    cli.env["DIPTYCH_HOME"] = str(tmp_path / "home")
+    wanted = ["--step-timeout", "90", "--retries", "2"]
+    cli("run", "--workflow", cli.workflow(), PHOTO, "-o", "out.png", *wanted)
+    cli("replay", "out.png", "--input", f"photo={PHOTO}", "-o", "again.png", *wanted)
+    cli("map", "--workflow", cli.workflow(), PHOTO, "-o", "mapped", *wanted)
+    log = history(tmp_path / "home")
+    policies = [log.replay(run.id)[0].facts["policy"] for run in log.runs()]
+    assert [(policy["step_timeout"], policy["retries"]) for policy in policies] == [(90, 2)] * 3
 
 
 def test_replay_takes_a_lost_input_from_the_store_or_asks_for_it(
@@ -273,6 +285,12 @@ def test_what_the_profile_cannot_do_is_refused(cli: Cli) -> None:
         (["run", "--workflow", "none.yaml"], "none.yaml"),
         (["tools", "blr"], "did you mean 'blur'"),
         (["fetch", "minlm"], "did you mean 'minilm'"),
+        (["run", "x", PHOTO, "--step-timeout", "0"], "above 0"),
+        (["run", "x", PHOTO, "--step-timeout", "nan"], "above 0"),
+        (["run", "x", PHOTO, "--step-timeout", "soon"], "--step-timeout"),
+        (["run", "x", PHOTO, "--retries", "-1"], "0 or more"),
+        (["replay", PHOTO, "--retries", "1.5"], "--retries"),
+        (["replay", PHOTO, "--step-timeout", "-3"], "above 0"),
         (["replay", PHOTO], "carries no plan"),
         (["ask", "", PHOTO], "empty"),
     ],

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from diptych.orchestrator.implied import implied_checks
 from diptych.planners.plan import Plan, parse_plan
 from diptych.planners.validate import validate
-from diptych.tools.catalogue import load_catalogue
+from diptych.tools.catalogue import Catalogue, load_catalogue
+from diptych.tools.tool import tool
+from diptych.tools.values import Image, Mask
 
 CATALOGUE = load_catalogue()
 
@@ -77,6 +81,8 @@ AREA = "m region image=photo boxes=d"
         (edit("face", "p pick boxes=d which=largest", "b sticker image=photo boxes=p kind=smile"), []),
         (edit("face", AREA, "b blur image=photo mask=m", "r rotate image=b degrees=90"), ["absent face"]),
         (edit("face", AREA, "c cut_out image=photo mask=m"), []),
+        (edit("face", AREA, "c composite image=photo mask=m background=photo"), []),
+        (edit("face", AREA, "p paste image=photo patch=photo mask=m"), []),
         (edit("face", AREA, "b blur image=photo mask=m", "o outline image=b mask=m"), ["preserved $b", "absent face"]),
         (edit("face", "b draw_boxes image=photo boxes=d"), []),
     ],
@@ -84,6 +90,33 @@ AREA = "m region image=photo boxes=d"
 )
 def test_promises(plan: Plan, checks: list[str]) -> None:
     assert promised(plan) == checks
+
+
+@pytest.mark.parametrize(
+    ("declared", "checks"),
+    [
+        ({}, ["preserved"]),
+        ({"mask_use": "keeps"}, []),
+        ({"mask_use": "takes"}, []),
+        ({"mask_use": "traces"}, []),
+        ({"reshapes": True}, ["preserved"]),
+    ],
+)
+def test_what_a_tool_declares_decides(declared: dict[str, Any], checks: list[str]) -> None:
+    @tool(family="editor", **declared)
+    def change(image: Image, mask: Mask) -> Image:
+        """Change something."""
+        return image
+
+    catalogue = Catalogue([*CATALOGUE.values(), change.tool])
+    step = {"id": "c", "tool": "change", "args": {"image": "$photo", "mask": "$area"}}
+    alone = parse_plan({"inputs": {"photo": "Image", "area": "Mask"}, "steps": [step], "outputs": ["$c"]})
+    assert [check.check for check in implied_checks(alone, catalogue)] == checks
+    blur = {"id": "b", "tool": "blur", "args": {"image": "$photo", "mask": "$area"}}
+    after = {"id": "c", "tool": "change", "args": {"image": "$b", "mask": "$area"}}
+    both = parse_plan({**alone.document(), "steps": [blur, after]})
+    kept = [check.args["after"] for check in implied_checks(both, catalogue) if check.check == "preserved"]
+    assert ("$b" in kept) == (not declared.get("reshapes"))
 
 
 def test_steps_over_lists_promise_nothing() -> None:

@@ -325,6 +325,8 @@ def test_the_command_maps_a_folder(cli: Cli) -> None:  # noqa: F811
         (["photos", "--with", "logo=x.png"], 2, "no input 'logo'"),
         (["photos", "--input", "logo"], 2, "no Image called 'logo'"),
         (["photos", "--jobs", "0"], 2, "--jobs"),
+        (["photos", "--step-timeout", "0"], 2, "above 0"),
+        (["photos", "--retries", "-1"], 2, "0 or more"),
         (["photos", "--on", "moon"], 2, "ray://HOST:PORT"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 from diptych.orchestrator import Control, Event, Policy, Result, run_plan
 from diptych.planners.plan import Plan
 from diptych.tools.catalogue import Catalogue
-from diptych.tools.errors import ToolError
+from diptych.tools.errors import ToolError, UsageError
 from diptych.tools.progress import tick
 from diptych.tools.tool import tool
 from diptych.tools.values import Image
@@ -88,6 +88,21 @@ def test_a_retry_is_made_only_as_often_as_the_policy_says(
     result = execute(document, tmp_path, policy=Policy(retries=retries), on_event=events.append)
     assert result.status == status
     assert sum(event.kind == "step retried" for event in events) == min(failures, retries)
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"step_timeout": 0}, "0 seconds; give a number above 0"),
+        ({"step_timeout": -1.5}, "-1.5 seconds"),
+        ({"step_timeout": float("nan")}, "nan seconds"),
+        ({"step_timeout": float("inf")}, "inf seconds"),
+        ({"retries": -1}, "-1 times; give 0 or more"),
+    ],
+)
+def test_a_policy_that_means_nothing_is_refused(facts: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        Policy(**facts)
 
 
 def test_what_cannot_pass_is_not_retried(tmp_path: Path) -> None:

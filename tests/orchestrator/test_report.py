@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from diptych.orchestrator import run_plan
 from diptych.orchestrator.pictures import picture_of
 from diptych.orchestrator.report import render, write_report
+from diptych.orchestrator.report_search import repairs
+from diptych.orchestrator.search import Attempt, Outcome, Search
 from diptych.planners.plan import parse_plan
 from diptych.tools.values import Depth, Detections, Image, Mask, Number, Value, Verdict
 from tests.photos import photo
@@ -52,6 +55,84 @@ def test_strangers_words_are_escaped(page: str) -> None:
     assert EVIL not in page
     assert page.count("<script") == 1
     assert "script-src 'sha256-" in page
+
+
+def dotted(*dots: tuple[int, int], side: int = 64) -> Image:
+    """Return a black picture with white dots of 8 × 8 pixels."""
+    pixels = np.zeros((side, side, 3), np.uint8)
+    for x, y in dots:
+        pixels[y : y + 8, x : x + 8] = 255
+    return Image(pixels)
+
+
+DOT = Detections(np.array([[8, 8, 16, 16]]), ("dot",), np.array([0.9]))
+ONE, NONE = dotted((8, 8)), dotted()
+
+
+def attempt(outcome: Outcome, evidence: Detections | None = DOT, after: Image | None = NONE) -> Attempt:
+    facts = ("local", f"erase {EVIL}", "absent: found 1 'dot'", outcome, "it passes now")
+    return Attempt(*facts, 1.0, steps=4, evidence=evidence, before=ONE, after=after)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("tried", "shown"),
+    [
+        (attempt("kept"), ["before", "what the check saw", "what the repair changed", "after"]),
+        (attempt("kept", Detections.empty("dot")), ["before", "what the repair changed", "after"]),
+        (attempt("kept", after=ONE), ["before", "what the check saw", "after"]),
+        (attempt("kept", after=dotted(side=32)), ["before", "what the check saw", "after"]),
+        (attempt("kept", after=Image(255 - ONE.pixels)), ["before", "what the check saw", "after"]),
+        (attempt("rolled back"), ["after"]),
+        (attempt("failed", after=None), []),
+    ],
+    ids=["all", "nothing found", "nothing changed", "another size", "all changed", "rolled back", "failed"],
+)
+def test_a_repair_in_pictures(tried: Attempt, shown: list[str]) -> None:
+    section = repairs(Search("so", 0.0, 1.0, (tried,)))
+    assert re.findall(r'<img[^>]* alt="([^"]*)"', section) == shown
+    assert EVIL not in section and "&lt;script&gt;" in section
+
+
+def test_what_did_not_help_is_folded_between_what_did() -> None:
+    outcomes: list[Outcome] = ["failed", "rolled back", "kept", "stopped", "kept"]
+    section = repairs(Search("so", 0.0, 1.0, tuple(map(attempt, outcomes))))
+    parts = re.findall(r"tr(?:y|ies) that w\w+ not kept|pill pass", section)
+    assert parts == ["tries that were not kept", "pill pass", "try that was not kept", "pill pass"]
+    assert section.count('<details class="panel others">') == 2, "closed"
+    assert repairs(None) == ""
+
+
+@pytest.mark.parametrize(("number", "opened"), [(3, 3), (12, 0)])
+def test_steps_of_a_long_plan_are_closed(number: int, opened: int, tmp_path: Path) -> None:
+    names = ["photo", *(f"s{i}" for i in range(number))]
+    steps = [
+        {"id": name, "tool": "flip", "args": {"image": f"${source}", "direction": "horizontal"}}
+        for source, name in pairwise(names)
+    ]
+    plan = parse_plan({"inputs": {"photo": "Image"}, "steps": steps, "outputs": [f"${names[-1]}"]})
+    result = run_plan(plan, {"photo": ONE}, home=tmp_path)
+    assert result.status == "done", result.problems
+    text = render(result, {"photo": ONE})
+    assert len(re.findall(r'<details class="panel step"', text)) == number
+    assert len(re.findall(r'<details class="panel step" open', text)) == opened
+
+
+def test_a_failed_step_of_a_long_plan_is_open(tmp_path: Path) -> None:
+    flips = [{"id": f"s{i}", "tool": "flip", "args": {"image": "$photo", "direction": "vertical"}} for i in range(8)]
+    cut = {"id": "cut", "tool": "crop", "args": {"image": "$photo", "boxes": "$none"}}
+    none = {"id": "none", "tool": "detect", "args": {"image": "$photo", "query": "face"}}
+    outputs = [f"${step['id']}" for step in (*flips, cut)]
+    plan = parse_plan({"inputs": {"photo": "Image"}, "steps": [*flips, none, cut], "outputs": outputs})
+    text = render(run_plan(plan, {"photo": ONE}, profile="embedded", home=tmp_path), {"photo": ONE})
+    assert re.findall(r'panel step" open><summary>.*?<b>(.*?)</b>', text) == ["cut"]
+
+
+def test_small_pictures_are_enlarged_pixel_by_pixel() -> None:
+    picture = picture_of(ONE)
+    assert picture is not None and picture.size == (448, 448)
+    assert (np.asarray(picture)[::7, ::7] == ONE.pixels).all()
+    thin = picture_of(Image(np.zeros((3, 900, 3), np.uint8)))
+    assert thin is not None and thin.size == (900, 3)
 
 
 def test_a_run_without_a_plan_has_a_page(tmp_path: Path) -> None:

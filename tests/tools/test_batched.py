@@ -20,6 +20,7 @@ PHOTOS = [photo("cat"), photo("cat"), photo("coffee"), photo("astronaut"), photo
 QUERIES = ["cat", "red dog", "cat", "a blue square", "dog"]
 PAIRS = list(zip(PHOTOS, QUERIES, strict=True))
 SEARCHES: list[dict[str, Any]] = [{"image": image, "query": query} for image, query in PAIRS]
+COLORS: list[dict[str, Any]] = [{**search, "color": "brown"} for search in SEARCHES]
 TEXTS: list[dict[str, Any]] = [{"image": image, "text": query} for image, query in PAIRS]
 CHOICES: list[dict[str, Any]] = [{"image": image, "labels": [query, "circle"]} for image, query in PAIRS]
 SMALL: dict[str, Any] = {"width": 40, "height": 32, "num_inference_steps": 2}
@@ -36,6 +37,7 @@ CASES: list[tuple[str, str, str, str, dict[str, Any], list[dict[str, Any]]]] = [
     ("detect", "detector", "owl", "owl", {"threshold": 0.0}, SEARCHES),
     ("shows", "detector", "owl", "owl", {"threshold": 0.0}, SEARCHES),
     ("absent", "detector", "owl", "owl", {"threshold": 0.0}, SEARCHES),
+    ("colored", "detector", "owl", "owl", {"threshold": 0.0}, COLORS),
     ("similarity", "matcher", "clip", "clip", {}, TEXTS),
     ("similarity", "matcher", "clip", "siglip", {}, TEXTS),
     ("classify", "classifier", "clip", "clip", {}, CHOICES),
@@ -183,4 +185,4 @@ def test_declaring_a_batched_form_changes_nothing_else() -> None:
 
 def test_no_batched_form_without_reason() -> None:
     batched = {tool.id for tool in load_catalogue().values() if tool.batch}
-    assert batched == {"detect", "shows", "absent", "caption", "classify", "similarity", "generate"}
+    assert batched == {"detect", "shows", "absent", "colored", "caption", "classify", "similarity", "generate"}

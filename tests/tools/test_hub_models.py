@@ -36,16 +36,23 @@ def spot(image: Image) -> Mask:
 WORK: list[tuple[str, str, dict[str, Any], Callable[[Any, Image], Any]]] = [
     ("grounding-dino", "grounding-dino", {"threshold": 0.0}, lambda m, i: m.detect(i, "Red circle. cat")),
     ("grounding-dino", "mm-grounding-dino", {"threshold": 0.0}, lambda m, i: m.detect(i, "cat")),
+    ("groundingdino", "grounding-dino-of-both", {"threshold": 0.0}, lambda m, i: m.detect(i, "Red circle. cat")),
     ("owl", "owl", {"threshold": 0.0}, lambda m, i: m.detect(i, "cat")),
+    ("segment-anything", "segment-anything", {}, lambda m, i: m.segment(i, whole(i))),
+    ("segment-anything", "sam-of-both", {}, lambda m, i: m.segment(i, whole(i))),
     ("sam", "sam", {}, lambda m, i: m.segment(i, whole(i))),
     ("sam", "sam2", {}, lambda m, i: m.segment(i, whole(i))),
     ("clip", "clip", {}, lambda m, i: m.classify(i, ["cat", "dog", "cat"])),
     ("clip", "siglip", {}, lambda m, i: m.classify(i, ["cat", "dog"])),
+    ("clip", "siglip2", {}, lambda m, i: m.classify(i, ["cat", "dog"])),
+    ("clip", "align", {}, lambda m, i: m.classify(i, ["cat", "dog"])),
     ("blip-captioner", "blip-captioner", {}, lambda m, i: m.caption(i)),
     ("blip-answerer", "blip-answerer", {}, lambda m, i: m.answer(i, "what is this")),
+    ("florence", "florence", {}, lambda m, i: m.caption(i)),
     ("vision-language", "vision-language", {}, lambda m, i: m.caption(i)),
     ("vision-language", "vision-language", {}, lambda m, i: m.answer(i, "what is this")),
     ("diffusion", "diffusion", {}, lambda m, i: m.generate("a red cat", size_wh=i.size_wh, **DRAW)),
+    ("diffusion", "cogview4", {}, lambda m, i: m.generate("a red cat", size_wh=i.size_wh, **DRAW)),
     ("diffusion-inpaint", "inpaint-9", {}, lambda m, i: m.inpaint(i, spot(i), "a dog", **DRAW)),
     ("diffusion-inpaint", "diffusion", {"steps": 2}, lambda m, i: m.erase(i, spot(i))),
     ("diffusion-edit", "instruct", {}, lambda m, i: m.edit(i, "make it red", **EDIT)),
@@ -83,7 +90,7 @@ def test_small_and_transparent_images(
         result = work(load(adapter, hub_folder(name), **options), image)
     except Exception as error:
         # A random segmenter may find nothing; that, and only that, is an answer too.
-        assert adapter == "sam" and "found no object" in str(error)
+        assert adapter in ("sam", "segment-anything") and "found no object" in str(error)
         return
     if isinstance(result, Image) and adapter != "diffusion":
         assert np.array_equal(result.alpha, image.alpha)  # type: ignore[arg-type]
@@ -162,7 +169,7 @@ def test_what_is_drawn_lands_where_it_was_cut_out(hub_folder: HubFolder, monkeyp
     assert np.abs(result.rgb.astype(int) - picture.rgb)[selected].mean() < 6
 
 
-@pytest.mark.parametrize("name", ["clip", "siglip"])
+@pytest.mark.parametrize("name", ["clip", "siglip", "siglip2", "align"])
 def test_labels_and_similarity(name: str, hub_folder: HubFolder) -> None:
     model = load("clip", hub_folder(name))
     labels = model.classify(photo("cat"), ["cat", "dog", "red circle"])

@@ -79,6 +79,25 @@ def test_absent_but_for_what_was_edited() -> None:
     assert absent(gray, "square", before=BOTH, detector=Squares()).passed
 
 
+@pytest.mark.parametrize(
+    ("before", "there"),
+    [
+        (white((30, 30, 270, 180)), False),
+        (white((30, 30, 100, 180), (100, 95, 140, 97), (140, 90, 160, 110)), True),
+    ],
+    ids=["part of a large one", "seen as one with its neighbor"],
+)
+def test_what_only_the_edit_makes_look_so_does_not_count(before: Image, there: bool) -> None:
+    pixels = np.zeros_like(before.pixels)
+    pixels[90:110, 140:160] = 255
+    found = Squares().detect(after := Image(pixels), "square")
+    assert len(found) == 1 and Squares().detect(before, "square").xyxy[0].tolist() != found.xyxy[0].tolist()
+    verdict = absent(after, "square", before=before, detector=Squares())
+    assert verdict.passed != there
+    if not there:
+        assert verdict.reason == "found no 'square' beside 1 that the image before does not show"
+
+
 def test_words_that_may_not_be_read() -> None:
     reader, sign = RapidOcr.load(), picture("sign")
     seen = unreadable(sign, reader=reader)

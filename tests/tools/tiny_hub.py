@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def clip_text(tokenizer: Any, **more: Any) -> dict[str, Any]:
 VISION = {"hidden_size": 32, "intermediate_size": 37, "num_attention_heads": 4, "num_hidden_layers": 2}
 
 
-def grounding_dino(folder: Path, kind: str = "GroundingDino") -> None:
+def grounding_dino(folder: Path, kind: str = "GroundingDino", width: int = 64, queries: int = 20) -> None:
     import transformers as t
 
     text = t.BertConfig(
@@ -65,19 +65,72 @@ def grounding_dino(folder: Path, kind: str = "GroundingDino") -> None:
     config = getattr(t, f"{kind}Config")(
         backbone_config=swin,
         text_config=text,
-        d_model=64,
+        d_model=width,
         encoder_layers=1,
         decoder_layers=2,
         encoder_attention_heads=2,
         decoder_attention_heads=2,
         encoder_ffn_dim=32,
         decoder_ffn_dim=32,
-        num_queries=20,
+        num_queries=queries,
         num_feature_levels=4,
     )
     getattr(t, f"{kind}ForObjectDetection")(config).save_pretrained(folder)
     images = t.GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
     t.GroundingDinoProcessor(images, bert_tokenizer()).save_pretrained(folder)
+
+
+def groundingdino(folder: Path) -> None:
+    """The package's own network and its text encoder, a folder each."""
+    import json
+
+    import transformers as t
+
+    from diptych.tools.detectors.grounding_dino_network import FACTS, build
+
+    swin = {"embed_dim": 8, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "window_size": 4}
+    small = {"nheads": 2, "enc_layers": 1, "dec_layers": 2, "dim_feedforward": 32, "num_queries": 12}
+    bert = t.BertModel(
+        t.BertConfig(vocab_size=1100, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    )
+    bert.save_pretrained(folder / "text")
+    bert_tokenizer().save_pretrained(folder / "text")
+    network = build({**FACTS, **small}, swin, bert, bert_tokenizer())
+    write(folder / "network", scattered(network.state_dict()))
+    (folder / "network" / "config.json").write_text(json.dumps({**small, "swin": swin, "sides": [64, 96]}))
+
+
+def scattered(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Random numbers for every weight: what a library leaves at zero would hide where two networks differ.
+
+    Boxes stay near their anchors, away from the edges, where the two Grounding DINOs cut off at different distances.
+    """
+    import torch
+
+    random = torch.Generator().manual_seed(0)
+
+    def drawn(name: str, tensor: Any) -> Any:
+        if not tensor.is_floating_point():
+            return tensor
+        middle = 1.0 if tensor.dim() == 1 and name.endswith("weight") else 0.0  # the weights of norms
+        return middle + torch.randn(tensor.shape, generator=random) * (0.02 if "bbox_embed" in name else 0.2)
+
+    return {name: drawn(name, tensor) for name, tensor in tensors.items()}
+
+
+def write(folder: Path, tensors: Mapping[str, Any]) -> None:
+    from safetensors.torch import save_file
+
+    folder.mkdir(exist_ok=True)
+    copies = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
+    save_file(copies, folder / "model.safetensors", {"format": "pt"})
+
+
+def scatter(folder: Path) -> None:
+    """Give the weights that lie in a folder random numbers."""
+    from safetensors.torch import load_file
+
+    write(folder, scattered(load_file(folder / "model.safetensors")))
 
 
 def owl(folder: Path) -> None:
@@ -106,6 +159,48 @@ def sam(folder: Path) -> None:
     t.SamModel(config).save_pretrained(folder)
     images = t.SamImageProcessor(size={"longest_edge": 64}, pad_size={"height": 64, "width": 64})
     t.SamProcessor(images).save_pretrained(folder)
+
+
+def segment_anything(folder: Path) -> None:
+    """The package's own network, under its own names."""
+    from functools import partial
+
+    from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+    from torch.nn import LayerNorm
+
+    encoder = ImageEncoderViT(
+        img_size=64,
+        patch_size=8,
+        embed_dim=32,
+        depth=2,
+        num_heads=4,
+        out_chans=32,
+        norm_layer=partial(LayerNorm, eps=1e-6),
+        use_rel_pos=True,
+        window_size=4,
+        global_attn_indexes=(1,),
+    )
+    two_way = TwoWayTransformer(depth=2, embedding_dim=32, num_heads=8, mlp_dim=32)
+    decoder = MaskDecoder(transformer_dim=32, transformer=two_way, iou_head_hidden_dim=32)
+    write(folder, scattered(Sam(encoder, PromptEncoder(32, (8, 8), (64, 64), 4), decoder).state_dict()))
+
+
+def sam_of_both(folder: Path) -> None:
+    """A SamModel of transformers with what the package has built in: eight heads, and an epsilon of 1e-5 in norms."""
+    import transformers as t
+
+    sam(folder)
+    config = t.SamConfig.from_pretrained(folder)
+    config.mask_decoder_config.num_attention_heads = 8
+    config.mask_decoder_config.layer_norm_eps = 1e-5
+    config.save_pretrained(folder)
+    scatter(folder)
+
+
+def grounding_dino_of_both(folder: Path) -> None:
+    """A GroundingDinoForObjectDetection of transformers of the width that the package has built in."""
+    grounding_dino(folder, width=256, queries=12)
+    scatter(folder)
 
 
 def sam2(folder: Path) -> None:
@@ -153,6 +248,38 @@ def clip(folder: Path) -> None:
     t.CLIPProcessor(images, tokenizer).save_pretrained(folder)
 
 
+def align(folder: Path) -> None:
+    import transformers as t
+
+    vision = {
+        "image_size": 32,
+        "width_coefficient": 1.0,
+        "depth_coefficient": 1.0,
+        "hidden_dim": 32,
+        "in_channels": [32, 8],
+        "out_channels": [8, 32],
+        "kernel_sizes": [3, 3],
+        "strides": [1, 2],
+        "num_block_repeats": [1, 1],
+        "expand_ratios": [1, 2],
+        "depthwise_padding": [],
+    }
+    text = {**VISION, "vocab_size": 1100, "max_position_embeddings": 80}
+    t.AlignModel(t.AlignConfig(text_config=text, vision_config=vision, projection_dim=32)).save_pretrained(folder)
+    images = t.EfficientNetImageProcessor(size={"height": 32, "width": 32})
+    t.AlignProcessor(images, bert_tokenizer()).save_pretrained(folder)
+
+
+def siglip2(folder: Path) -> None:
+    """The kind that sees an image in its own proportions."""
+    import transformers as t
+
+    text = {**VISION, "vocab_size": 1100, "max_position_embeddings": 16, "projection_size": 32}
+    config = t.Siglip2Config(text_config=text, vision_config={**VISION, "num_patches": 16, "patch_size": 16})
+    t.Siglip2Model(config).save_pretrained(folder)
+    t.Siglip2Processor(t.Siglip2ImageProcessor(), bert_tokenizer()).save_pretrained(folder)
+
+
 def siglip(folder: Path) -> None:
     import transformers as t
 
@@ -179,6 +306,49 @@ def blip(folder: Path, task: str) -> None:
     )
     getattr(t, f"BlipFor{task}")(config).save_pretrained(folder)
     t.BlipProcessor(t.BlipImageProcessor(size={"height": 32, "width": 32}), tokenizer).save_pretrained(folder)
+
+
+def florence(folder: Path) -> None:
+    import transformers as t
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    marks = ["<s>", "<pad>", "</s>", "<unk>", "<image>"]
+    raw = Tokenizer(models.WordLevel({word: i for i, word in enumerate([*marks, *WORDS])}, unk_token="<unk>"))
+    raw.pre_tokenizer = pre_tokenizers.Whitespace()
+    names = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    tokenizer = t.PreTrainedTokenizerFast(
+        tokenizer_object=raw, **names, extra_special_tokens={"image_token": "<image>"}, model_max_length=64
+    )
+    config = t.Florence2Config(
+        text_config={
+            "model_type": "bart",
+            "vocab_size": len(tokenizer),
+            "d_model": 32,
+            "encoder_layers": 1,
+            "decoder_layers": 1,
+            "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2,
+            "encoder_ffn_dim": 32,
+            "decoder_ffn_dim": 32,
+            "max_position_embeddings": 64,
+        },
+        vision_config={
+            "embed_dim": [8, 8, 16, 16],
+            "num_heads": [2, 2, 2, 2],
+            "num_groups": [2, 2, 2, 2],
+            "depths": [1, 1, 1, 1],
+            "window_size": 2,
+            "projection_dim": 32,
+        },
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+    )
+    model = t.Florence2ForConditionalGeneration(config)
+    words = model.get_input_embeddings().weight.data  # the head's too
+    words.normal_()[: len(marks)] = 0  # so that it says words, and not that it is done
+    model.save_pretrained(folder)
+    images = t.CLIPImageProcessor(size={"height": 64, "width": 64}, do_center_crop=False)
+    images.image_seq_length = 2 * 2 + 1
+    t.Florence2Processor(images, tokenizer).save_pretrained(folder)
 
 
 def vision_language(folder: Path) -> None:
@@ -272,18 +442,70 @@ def stable_diffusion(folder: Path, *, pipeline: str = "StableDiffusionPipeline",
     getattr(d, pipeline)(**parts, **rest).save_pretrained(folder)
 
 
+def cogview4(folder: Path) -> None:
+    """CogView 4: a transformer that flows, behind the embeddings of a small GLM."""
+    import diffusers as d
+    import transformers as t
+
+    transformer = d.CogView4Transformer2DModel(
+        in_channels=4,
+        out_channels=4,
+        num_layers=2,
+        attention_head_dim=4,
+        num_attention_heads=4,
+        text_embed_dim=32,
+        time_embed_dim=8,
+        condition_dim=4,
+        sample_size=16,
+    )
+    vae = d.AutoencoderKL(
+        block_out_channels=(8, 16),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        norm_num_groups=4,
+        latent_channels=4,
+        sample_size=32,
+    )
+    text = t.GlmConfig(
+        vocab_size=1100,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        pad_token_id=0,
+        eos_token_id=102,
+    )
+    d.CogView4Pipeline(
+        tokenizer=bert_tokenizer(),
+        text_encoder=t.GlmModel(text),
+        vae=vae,
+        transformer=transformer,
+        scheduler=d.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+    ).save_pretrained(folder)
+
+
 MAKERS: dict[str, Callable[[Path], None]] = {
     "grounding-dino": grounding_dino,
     "mm-grounding-dino": lambda folder: grounding_dino(folder, "MMGroundingDino"),
+    "grounding-dino-of-both": grounding_dino_of_both,
+    "groundingdino": groundingdino,
     "owl": owl,
     "sam": sam,
+    "sam-of-both": sam_of_both,
+    "segment-anything": segment_anything,
     "sam2": sam2,
     "clip": clip,
     "siglip": siglip,
+    "siglip2": siglip2,
+    "align": align,
     "blip-captioner": lambda folder: blip(folder, "ConditionalGeneration"),
     "blip-answerer": lambda folder: blip(folder, "QuestionAnswering"),
+    "florence": florence,
     "vision-language": vision_language,
     "diffusion": stable_diffusion,
+    "cogview4": cogview4,
     "inpaint-9": lambda folder: stable_diffusion(folder, pipeline="StableDiffusionInpaintPipeline", channels=9),
     "instruct": lambda folder: stable_diffusion(folder, pipeline="StableDiffusionInstructPix2PixPipeline", channels=8),
 }

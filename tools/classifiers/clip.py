@@ -1,4 +1,7 @@
-"""Images against words by CLIP (Radford et al., ICML 2021, arXiv 2103.00020) and SigLIP (arXiv 2303.15343)."""
+"""Images against words by CLIP (Radford et al., ICML 2021, arXiv 2103.00020) and SigLIP (arXiv 2303.15343).
+
+ALIGN (arXiv 2102.05918) is the same idea, and the same calls.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from .. import hub
 from ..model import Classifier, Matcher
 from ..values import Image, Labels
 
-CLASSES = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
+CLASSES = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model", "align": "AlignModel"}
 """Architecture in a checkpoint's config → class of transformers."""
 
 TEMPLATES = (
@@ -26,6 +29,8 @@ TEMPLATES = (
 _LONGEST = 1024
 _AT_ONCE = 64
 """Sentences embedded in one pass."""
+_MOST = 77
+"""Tokens of a sentence that are read: what CLIP places, and more than ALIGN was trained with."""
 
 
 class Clip(hub.Movable, Classifier, Matcher):
@@ -63,9 +68,14 @@ class Clip(hub.Movable, Classifier, Matcher):
         """Return the probabilities of labels with embeddings (L, D) for an image embedding (D,)."""
         import torch
 
-        scale = self._model.logit_scale.float().exp()
-        logits = hub.checked(scale * ensemble @ image, "the classifier")  # (L,)
+        logits = hub.checked(self._scale * ensemble @ image, "the classifier")  # (L,)
         return Labels(dict(zip(names, torch.softmax(logits, dim=0).tolist(), strict=True)))
+
+    @property
+    def _scale(self) -> Any:
+        """Return what the network multiplies cosines by."""
+        model = self._model
+        return 1 / model.temperature.float() if hasattr(model, "temperature") else model.logit_scale.float().exp()
 
     def similarity(self, image: Image, text: str) -> float:
         """Return the cosine of the image's and the text's embedding, in [-1, 1]."""
@@ -99,7 +109,7 @@ class Clip(hub.Movable, Classifier, Matcher):
         """Return unit embeddings float32 (N, D) of sentences."""
         import torch
 
-        tokenizer, limit = self._processor.tokenizer, self._model.config.text_config.max_position_embeddings
+        tokenizer, limit = self._processor.tokenizer, min(self._model.config.text_config.max_position_embeddings, _MOST)
         fitting = [hub.fitted(tokenizer, text, limit, "text") for text in texts]
         found = []
         for start in range(0, len(fitting), _AT_ONCE):

@@ -43,6 +43,14 @@ def closer_look(detector: Detector, image: Image, query: str) -> Detections:
     return _subset(xyxy, labels, scores, query, exact, new)
 
 
+def look_around(detector: Detector, image: Image, query: str, box: Array) -> Detections:
+    """Return what the detector finds in a part of the image, enlarged: a box (4,) and as much on each side of it."""
+    size, whole = box[2:] - box[:2], np.array(image.size_wh)
+    x0, y0 = map(int, np.clip(np.floor(box[:2] - size), 0, whole - 1))
+    x1, y1 = map(int, np.clip(np.ceil(box[2:] + size), (x0 + 1, y0 + 1), whole))
+    return _placed(_seen(detector, image, query, (x0, y0), (x1 - x0, y1 - y0)), (x0, y0), image)
+
+
 def _subset(
     xyxy: Array, labels: tuple[str, ...], scores: Array, query: str, masks: Array | None, chosen: list[int]
 ) -> Detections:

@@ -9,7 +9,7 @@ from ..values import Image, Mask
 from .compose import same_size
 
 
-@tool(family="editor")
+@tool(family="editor", mask_use="takes")
 def cut_out(image: Image, mask: Mask) -> Image:
     """Keep only the selected pixels and make everything else transparent: remove the background."""
     same_size(image, mask)

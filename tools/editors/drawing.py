@@ -45,7 +45,7 @@ def draw_boxes(image: Image, boxes: Detections, color: Color = "red", labels: bo
     return Image(np.asarray(picture))
 
 
-@tool(family="editor")
+@tool(family="editor", mask_use="traces")
 def outline(image: Image, mask: Mask, color: Color = "red") -> Image:
     """Draw a line around the selected shape."""
     import cv2
@@ -114,7 +114,7 @@ def write(
     return Image(np.asarray(picture))
 
 
-@tool(family="editor")
+@tool(family="editor", mask_use="takes")
 def paste(
     image: Image,
     patch: Image,
@@ -140,7 +140,7 @@ def paste(
     return Image(pixels)
 
 
-@tool(family="editor")
+@tool(family="editor", mask_use="keeps")
 def composite(image: Image, mask: Mask, background: Image) -> Image:
     """Keep the selected pixels and put another image behind them."""
     import cv2
@@ -161,7 +161,7 @@ def composite(image: Image, mask: Mask, background: Image) -> Image:
     return Image(pixels)
 
 
-@tool(family="editor")
+@tool(family="editor", reshapes=True)
 def collage(images: list[Image], layout: Literal["row", "column", "grid"] = "row") -> Image:
     """Put several images side by side, below each other, or in a grid."""
     if not images:

@@ -27,19 +27,19 @@ _LEVEL = 0.2
 """A tilt of fewer degrees than this is left alone: turning costs sharpness."""
 
 
-@tool(family="editor")
+@tool(family="editor", reshapes=True)
 def crop(image: Image, boxes: Detections, margin: Percent = 0.0) -> Image:
     """Cut the image down to the boxes, with a margin in percent of their size."""
     return _cut(image, _clamped(image, _union(boxes), margin, boxes.query))
 
 
-@tool(family="editor")
+@tool(family="editor", reshapes=True)
 def crop_each(image: Image, boxes: Detections, margin: Percent = 0.0) -> list[Image]:
     """Cut out one image per box, in reading order."""
     return [_cut(image, _clamped(image, boxes.xyxy[i], margin, boxes.query)) for i in reading_order(boxes)]
 
 
-@tool(family="editor")
+@tool(family="editor", reshapes=True)
 def crop_ratio(image: Image, ratio: Ratio, boxes: Detections | None = None) -> Image:
     """Cut the image to an aspect ratio, around the boxes where given, else around the center."""
     across, down = map(int, ratio.split(":"))
@@ -54,7 +54,7 @@ def crop_ratio(image: Image, ratio: Ratio, boxes: Detections | None = None) -> I
     return _cut(image, (left, top, left + new_w, top + new_h))
 
 
-@tool(family="editor")
+@tool(family="editor", reshapes=True)
 def resize(
     image: Image,
     width: Pixels = None,
@@ -67,7 +67,7 @@ def resize(
     return image if size == image.size_wh else Image(np.asarray(image.to_pil().resize(size, PIL.Resampling.LANCZOS)))
 
 
-@tool(family="editor")
+@tool(family="editor", reshapes=True)
 def rotate(image: Image, degrees: Annotated[float, Field(ge=-360, le=360)]) -> Image:
     """Turn the image clockwise; the canvas grows so that nothing is lost.
 
@@ -89,13 +89,13 @@ def rotate(image: Image, degrees: Annotated[float, Field(ge=-360, le=360)]) -> I
     return Image(np.asarray(turned.crop((left, top, left + size[0], top + size[1]))))
 
 
-@tool(family="editor")
+@tool(family="editor", reshapes=True)
 def flip(image: Image, direction: Literal["horizontal", "vertical"]) -> Image:
     """Mirror the image left to right (horizontal) or upside down (vertical)."""
     return Image(image.pixels[:, ::-1] if direction == "horizontal" else image.pixels[::-1])
 
 
-@tool(family="editor")
+@tool(family="editor", reshapes=True)
 def straighten(image: Image) -> Image:
     """Level a tilted photo or scanned page.
 
@@ -112,7 +112,7 @@ def straighten(image: Image) -> Image:
     return Image(np.asarray(turned.crop((left, top, left + new_w, top + new_h))))
 
 
-@tool(family="editor")
+@tool(family="editor", reshapes=True)
 def border(image: Image, color: Color, percent: Annotated[float, Field(gt=0, le=50)] = 4.0) -> Image:
     """Put a border around the image, in percent of its shorter side."""
     width, height = image.size_wh

@@ -95,7 +95,7 @@ def inpaint(
     )
 
 
-@tool(family="editor", panel="generative", models={"inpainter": Inpainter})
+@tool(family="editor", panel="generative", models={"inpainter": Inpainter}, reshapes=True)
 def outpaint(
     image: Image,
     prompt: str = "",

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from ..detectors.boxes import covered
+from ..detectors.boxes import covered, overlap
+from ..detectors.closer import look_around
 from ..detectors.words import matching
 from ..editors.compose import regions, selection
 from ..model import Detector, Reader
@@ -26,6 +27,8 @@ _LEGIBLE = 0.8
 """Certainty of a reader from which on words are legible; a pattern is now and then read as a letter or two."""
 _MOST = 0.5
 """Share of a thing above which it counts as lying inside, or as changed."""
+_SAME = 0.3
+"""Intersection over union from which on two looks show the same thing; of one person they may differ by half."""
 _SHOWN = 20
 """Changed places that a verdict lists at most, the largest first."""
 
@@ -53,36 +56,59 @@ def _shown(boxes: Detections, query: str, count: int | None) -> Verdict:
     return Verdict(seen == count, score, f"{found(boxes, query)}, {count} expected", boxes)
 
 
-@tool(family="measure", models={"detector": Detector}, version=2)
+@tool(family="measure", models={"detector": Detector}, version=3)
 def absent(
     image: Image, query: Query, inside: Mask | None = None, before: Image | None = None, *, detector: Detector
 ) -> Verdict:
     """Check that nothing in the image is what the phrase names.
 
     With `inside` only what lies there counts. With `before`, the image before an edit, only what the edit left as it
-    was counts: someone blurred is still a person.
+    was and the image before shows as well counts: someone blurred is still a person, a pattern beside a mosaic is none.
     """
-    return _missing(detector.detect(image, query), image, query, inside, before)
+    return _missing(detector.detect(image, query), image, query, inside, before, detector)
 
 
 @absent.batched
 def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
     return [
-        _missing(boxes, call["image"], call["query"], call.get("inside"), call.get("before"))
+        _missing(boxes, call["image"], call["query"], call.get("inside"), call.get("before"), call["detector"])
         for boxes, call in zip(_detected(calls), calls, strict=True)
     ]
 
 
-def _missing(boxes: Detections, image: Image, query: str, inside: Mask | None, before: Image | None) -> Verdict:
+def _missing(
+    boxes: Detections, image: Image, query: str, inside: Mask | None, before: Image | None, detector: Detector
+) -> Verdict:
     if inside is not None:
         boxes = boxes.subset(np.flatnonzero(covered(boxes, selection(image, inside)) >= _MOST))
-    left = boxes
+    untouched = left = boxes
     if before is not None:
-        left = boxes.subset(np.flatnonzero(covered(boxes, changed(before, image)) < _MOST))
+        untouched = boxes.subset(np.flatnonzero(covered(boxes, changed(before, image)) < _MOST))
+        left = _shown_by(before, untouched, query, detector)
     best = float(left.scores[0]) if len(left) else 0.0
-    edited = len(boxes) - len(left)
-    reason = found(left, query) + (f" beside {edited} that the edit has changed" if edited else "")
+    edited, new = len(boxes) - len(untouched), len(untouched) - len(left)
+    beside = [f"{edited} that the edit has changed"] * bool(edited)
+    beside += [f"{new} that the image before does not show"] * bool(new)
+    reason = found(left, query) + (f" beside {' and '.join(beside)}" if beside else "")
     return Verdict(not len(left), 1 - best, reason, left)
+
+
+def _shown_by(before: Image, things: Detections, query: str, detector: Detector) -> Detections:
+    """Return those of the things that the detector sees in another image as well, there at a closer look if need be."""
+    if not len(things):
+        return things
+    whole = detector.detect(before, query)
+    return things.subset(
+        [
+            index
+            for index, box in enumerate(things.xyxy)
+            if _among(box, whole) or _among(box, look_around(detector, before, query, box))
+        ]
+    )
+
+
+def _among(box: Array, others: Detections) -> bool:
+    return len(others) > 0 and float(overlap(box, others.xyxy).max()) >= _SAME
 
 
 def _detected(calls: Sequence[Mapping[str, Any]]) -> list[Detections]:

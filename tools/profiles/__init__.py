@@ -25,12 +25,15 @@ ADAPTERS: dict[str, str] = {
     "patch-fill": "editors.patch_fill:PatchFill",
     "minilm": "text_embedding:MiniLm",
     "grounding-dino": "detectors.grounding_dino:GroundingDino",
+    "groundingdino": "detectors.grounding_dino_py:GroundingDinoPy",
     "owl": "detectors.owl:Owl",
     "sam": "segmenters.sam:Sam",
+    "segment-anything": "segmenters.segment_anything:SegmentAnything",
     "clip": "classifiers.clip:Clip",
     "diffusion-classifier": "classifiers.diffusion_classifier:DiffusionClassifier",
     "blip-captioner": "captioners.blip:BlipCaptioner",
     "blip-answerer": "captioners.blip:BlipAnswerer",
+    "florence": "captioners.florence:Florence",
     "vision-language": "captioners.vision_language:VisionLanguage",
     "diffusion": "generators.diffusion:DiffusionGenerator",
     "diffusion-inpaint": "editors.diffusion_inpaint:DiffusionInpainter",
@@ -79,6 +82,8 @@ class Profile:
     summary: str
     device: str = "cpu"
     dtype: str = "float32"
+    photos: bool = True
+    """Whether it is for photos of anything; `auto` takes no other."""
     bindings: Mapping[str, Binding] = field(default_factory=dict)
 
     def objection(self, tool: Tool, params: Mapping[str, Any]) -> str | None:

@@ -22,6 +22,9 @@ _SMALLEST = 0.006
 """Least area of an object, as a share of the picture."""
 _FINE = 32
 """Side at which outlines are compared."""
+_MARGIN = 6
+_ROUND = 2.0
+"""Blur, in points, that rounds an outline's corners."""
 _ROUNDS = 6
 
 
@@ -76,18 +79,41 @@ def _named(mask: Array) -> tuple[str, float]:
     if max(height, width) > 1.6 * min(height, width):
         return "", 0.0
     seen = cv2.resize(mask.astype(np.float32), (_FINE, _FINE), interpolation=cv2.INTER_AREA)
-    templates = _templates()  # (S, F, F)
-    likeness = np.minimum(templates, seen).sum(axis=(1, 2)) / np.maximum(templates, seen).sum(axis=(1, 2))
-    best = int(likeness.argmax())
-    return SHAPES[best], float(likeness[best])
+    templates = _templates()  # (S, V, F, F)
+    likeness = np.minimum(templates, seen).sum(axis=(2, 3)) / np.maximum(templates, seen).sum(axis=(2, 3))
+    best = int(likeness.max(axis=1).argmax())
+    return SHAPES[best], float(likeness[best].max())
 
 
 @cache
 def _templates() -> Array:
-    """Return float32 (shapes, F, F): 1 where a shape that fills the square covers a pixel."""
+    """Return float32 (shapes, variants, F, F): the share of a pixel that a shape, filling the square, covers.
+
+    A shape counts as itself also where blur has made it thinner, fuller or round at its corners.
+    """
     plain = Background("plain", (255, 255, 255), (255, 255, 255), 0.0, 0)
     scenes = (
         Scene("single_object", plain, (Thing(shape, "black", COLORS["black"], (0.0, 0.0, 1.0, 1.0)),), ())
         for shape in SHAPES
     )
-    return np.stack([render(scene, _FINE).masks[0].astype(np.float32) for scene in scenes])
+    return np.stack([_variants(render(scene, _FINE).masks[0]) for scene in scenes])
+
+
+def _variants(outline: Array) -> Array:
+    """Return float32 (V, F, F): an outline (F, F) as drawn, thinner, fuller by one and two points, and rounded."""
+    import cv2
+
+    drawn = np.pad(outline, _MARGIN).astype(np.float32)
+    fuller = [cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)) for size in (3, 5)]
+    forms = [drawn, cv2.erode(drawn, np.ones((2, 2))), *(cv2.dilate(drawn, each) for each in fuller)]
+    forms.append((cv2.GaussianBlur(drawn, (0, 0), _ROUND) > 0.5).astype(np.float32))
+    return np.stack([_filling(form > 0.5) for form in forms])
+
+
+def _filling(form: Array) -> Array:
+    """Return float32 (F, F): the form scaled to fill the square."""
+    import cv2
+
+    rows, columns = np.flatnonzero(form.any(axis=1)), np.flatnonzero(form.any(axis=0))
+    tight = form[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
+    return np.asarray(cv2.resize(tight, (_FINE, _FINE), interpolation=cv2.INTER_AREA))
