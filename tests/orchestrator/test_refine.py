@@ -235,7 +235,7 @@ def test_json_and_the_page_show_the_search(tmp_path: Path) -> None:
     assert told["evidence"] == [[90, 20, 102, 32]] and told["outcome"] == "kept" and told["again"] < told["steps"]
     json.dumps(result.to_json())
     page = render(result, {"photo": THREE})
-    words = ("Repairs", "what the check saw", "after the repair", "none_left: saw 1 red", "every check passes")
+    words = ("Repairs", "what the check saw", "what the repair changed", "none_left: saw 1 red", "every check passes")
     assert not [part for part in words if part not in page]
     assert "Repairs" not in render(repaired(hiding("find", "wipe", GONE), tmp_path), {"photo": THREE})
 

@@ -306,7 +306,7 @@ BROKEN: dict[str, tuple[Plan, list[str]]] = {
         plan(FACES, step("out", "blur", image="$photo"), checks=(check("count", boxes="$face"),)),
         [
             "step 'check_1': a check must give Verdict, but 'count' gives Number; "
-            "use exists, shows, absent, reads, unreadable, preserved"
+            "use exists, shows, absent, reads, unreadable, preserved, colored, placed"
         ],
     ),
     "a check with a wrong argument": (

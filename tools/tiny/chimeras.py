@@ -9,14 +9,15 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..values.base import Array
+from ..weights import locate
 from .render import Picture, render, stamp
 from .scenes import SHAPES, Scene, Thing
-from .training import CHECKPOINTS
 
 NEITHER = "neither"
 """The shape of a thing that is no shape."""
@@ -24,7 +25,7 @@ _HALFWAY = (0.35, 0.65)
 """From where to where between two shapes a thing counts as neither."""
 _NOISE = 0.25
 """Most noise on the autoencoder's cells, beside their own spread of about 1."""
-_GENERATOR = "t2i"
+_GENERATOR = "tiny:t2i"
 """Whose autoencoder melts the pictures."""
 
 
@@ -85,4 +86,5 @@ def melted(pictures: Sequence[Picture], dice: random.Random, share: float) -> li
 def _coder() -> Any:
     from .generative.parts import Frozen
 
-    return Frozen.of(CHECKPOINTS / _GENERATOR / "text_encoder", CHECKPOINTS / _GENERATOR / "vae")
+    folder = Path(locate(_GENERATOR))
+    return Frozen.of(folder / "text_encoder", folder / "vae")

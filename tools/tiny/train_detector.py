@@ -116,6 +116,7 @@ class DetectorRecipe(Recipe):
         return torch.nn.Linear(WIDTH, classes())
 
     def loss(self, network: Any, helper: Any, scenes: Sequence[Scene], pictures: Sequence[Picture], step: int) -> Any:
+        _mend_library()
         dice = random.Random(step)
         pairs = zip(scenes, pictures, strict=True)
         spoiled = [with_chimera(*pair, dice) if dice.random() < _SPOILED else pair for pair in pairs]
@@ -134,6 +135,29 @@ class DetectorRecipe(Recipe):
         from .evaluate import detection
 
         return detection(GroundingDino.load(str(folder), threshold=0.0), scenes)
+
+
+@cache
+def _mend_library() -> None:
+    """Let the loss of transformers find each image's own phrases.
+
+    Up to 5.24 it adds to a label the number of phrases of its own image, where it needs that of all images before it:
+    from the third image of a batch on, objects would be told the tokens of other images' phrases.
+    """
+    from transformers.loss.loss_grounding_dino import GroundingDinoImageLoss
+
+    GroundingDinoImageLoss._get_target_classes_one_hot = _tokens_of_targets
+
+
+def _tokens_of_targets(loss: Any, outputs: Any, targets: Sequence[dict[str, Any]], indices: Any) -> Any:
+    """Return int64 (B, N, T): 1 at the tokens of the phrase of the object that a query is matched with."""
+    import torch
+
+    matched = zip(outputs["label_maps"], targets, indices, strict=True)
+    rows = torch.cat([tokens[target["class_labels"][own]] for tokens, target, (_, own) in matched])
+    wanted = torch.zeros_like(outputs["logits"], dtype=torch.long)
+    wanted[loss._get_source_permutation_idx(indices)] = rows.long()
+    return wanted
 
 
 @cache
