@@ -13,11 +13,6 @@ from diptych.orchestrator import run
 from tests.requests.cases import CASES, Case
 from tests.requests.pictures import picture
 
-NOT_YET: dict[str, str] = {
-    "compound-i-need-a-square-version-for-my-profile-picture-cent": "crops to a square, then to the face: not square",
-}
-"""Requests that the shipped planner still gets wrong, and how: reported, and expected to fail."""
-
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,9 +21,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.slug)
-def test_request(case: Case, home: Path, request: pytest.FixtureRequest) -> None:
-    if case.slug in NOT_YET:
-        request.applymarker(pytest.mark.xfail(reason=NOT_YET[case.slug], strict=False))
+def test_request(case: Case, home: Path) -> None:
     inputs = [picture(name) for name in case.photos]
     result = run(case.request, *inputs, planner="embedded", profile="embedded", home=home)
     case.check(inputs, result)
