@@ -93,7 +93,6 @@ bench-tiny: setup
 bench-loop: setup
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/loop.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/geneval.py
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/checklist.py
 
 clean:
 	rm -rf $(VENV) $(PEERS) out build dist *.egg-info
