@@ -31,6 +31,7 @@ from typing import Any
 
 from diptych.orchestrator import Repair, Result, run_plan
 from diptych.orchestrator.promises import promised
+from diptych.orchestrator.verdicts import Checked
 from diptych.planners.checklist import Checklist, Relation, Thing
 from diptych.planners.checklist_reader import read_prompt
 from diptych.planners.plan import Plan, parse_plan
@@ -86,10 +87,8 @@ def drawn(plan: Plan, repair: Repair | None = None) -> Result:
 
 
 def score(result: Result) -> float:
-    """Return how much of the checklist holds, in [0, 1]."""
-    if result.status != "done":
-        return 0.0
-    return statistics.fmean([1.0 if c["passed"] else (c["score"] or 0) / 2 for c in result.checks] or [1.0])
+    """Return how much of the checklist holds, in [0, 1], as the loop counts it."""
+    return Checked(result.plan, result).score if result.plan else 0.0
 
 
 def right(task: geneval.Task, picture: Image) -> bool:
@@ -227,7 +226,9 @@ def _goals(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
         ways = result["overall"]
         first, at_four = ways["one shot"]["1"], ways["loop"]["4"]
         yield _goal(
-            "share of the one-shot distance to 1 that the loop closes, budget 4", (at_four - first) / (1 - first), 0.8
+            "share of the one-shot distance to 1 that the loop closes, budget 4",
+            (at_four - first) / max(1 - first, 1e-9),
+            0.8,
         )
         for kind in ("counting", "position", "color_attribution"):
             for budget in ("2", "4", "8"):

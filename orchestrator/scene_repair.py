@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..planners.plan import Plan, Step
+from ..tools.detectors.places import OPPOSITE, Side
 from .amending import fresh, on_top, without
 from .situation import Candidate, Situation, reseeded
 
 _MARK = "__"
 """Stands in the ids of repairs, between the id of the step that drew the picture and the tool."""
 _SEEDS = 4
-_OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 _NEEDED = frozenset({"detect", "evidence", "pick", "region", "room", "unasked", "inpaint", "erase"})
 _CHOICES = ("smallest", "leftmost", "rightmost", "topmost", "bottommost")
 """Which of too many things may be the one that is too many."""
@@ -32,7 +32,7 @@ _CHOICES = ("smallest", "leftmost", "rightmost", "topmost", "bottommost")
 class _Place:
     """What a new thing is to stand beside."""
 
-    side: str
+    side: Side
     of: str
     """The phrase for the other thing."""
 
@@ -58,9 +58,10 @@ def redraw(at: Situation) -> Iterator[Candidate]:
         case "wrong color":
             yield from scene.recolored(query, str(at.finding.step.args["color"]))
         case "wrong place":
-            side, of = str(at.finding.step.args["side"]), str(at.finding.step.args["of"])
+            side: Side = at.finding.step.args["side"]
+            of = str(at.finding.step.args["of"])
             yield from scene.moved(query, _Place(side, of))
-            yield from scene.moved(of, _Place(_OPPOSITE[side], query))
+            yield from scene.moved(of, _Place(OPPOSITE[side], query))
 
 
 def unrepaired(plan: Plan, root: Step) -> Plan:
@@ -154,7 +155,7 @@ class _Scene:
         """Return what the checks say of where a thing is to stand."""
         told = [check.args for check in self.checks if "side" in check.args]
         ours = [_Place(args["side"], args["of"]) for args in told if args["query"] == query]
-        return ours + [_Place(_OPPOSITE[args["side"]], args["query"]) for args in told if args["of"] == query]
+        return ours + [_Place(OPPOSITE[args["side"]], args["query"]) for args in told if args["of"] == query]
 
     def _named(self, query: str) -> str:
         """Return how to ask for one: 'a red circle'."""

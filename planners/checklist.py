@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..tools.detectors.places import SIDES, Side
+from ..tools.detectors.places import OPPOSITE, SIDES, Side
 from ..tools.errors import PlanError, Problem
 from ..tools.segmenters.hues import BASIC
 from .nouns import singulars
@@ -155,11 +155,11 @@ def contradictions(checklist: Checklist) -> list[str]:
             if thing.noun == second.noun:
                 found += _clash(thing, second)
     sides = {(relation.one, relation.side, relation.other) for relation in checklist.relations}
-    sides |= {(there, _turned(side), here) for here, side, there in sides}
+    sides |= {(there, OPPOSITE[side], here) for here, side, there in sides}
     for here, side, there in sorted(sides):
-        if side in _OPPOSITE.values() and here < there and (here, _turned(side), there) in sides:
+        if side in _OPPOSITE.values() and here < there and (here, OPPOSITE[side], there) in sides:
             one, other = checklist.things[here].noun, checklist.things[there].noun
-            found.append(f"the {one} is to be both {side} and {_turned(side)} the {other}")
+            found.append(f"the {one} is to be both {side} and {OPPOSITE[side]} the {other}")
     return list(dict.fromkeys(found))
 
 
@@ -179,11 +179,6 @@ def _kind(thing: Thing) -> str:
 
 def _said(thing: Thing) -> str:
     return f"{thing.count} {_kind(thing)}"
-
-
-def _turned(side: Side) -> Side:
-    opposite: dict[Side, Side] = {**_OPPOSITE, **{there: here for here, there in _OPPOSITE.items()}}
-    return opposite[side]
 
 
 def checklist_grammar(words: Sequence[str]) -> str:

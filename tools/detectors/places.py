@@ -10,6 +10,7 @@ from ..values.base import Array
 
 Side = Literal["left of", "right of", "above", "below"]
 SIDES: tuple[Side, ...] = get_args(Side)
+OPPOSITE: dict[Side, Side] = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 
 _SLACK = 0.1
 """Share of both things' sizes by which middles must differ before they count as apart."""

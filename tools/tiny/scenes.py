@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..colors import RGB, rgb_to_lab
-from ..detectors.places import SIDES, Side
+from ..detectors.places import OPPOSITE, SIDES, Side
 from ..values.base import Array
 
 Kind = Literal["single_object", "two_objects", "counting", "colors", "position", "color_attribution", "compound"]
@@ -23,7 +23,6 @@ Split = Literal["train", "test"]
 Texture = Literal["plain", "gradient", "stripes", "dots", "grain"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-OPPOSITE: dict[Side, Side] = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 TEXTURES: tuple[Texture, ...] = get_args(Texture)
 SHAPES = (
     "circle",

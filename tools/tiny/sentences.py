@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..detectors.places import SIDES, Side
-from .scenes import COLORS, MOST, OPPOSITE, SHAPES, Group, Scene, stands
+from ..detectors.places import OPPOSITE, SIDES, Side
+from .scenes import COLORS, MOST, SHAPES, Group, Scene, stands
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight")
 OPENINGS = ("", "a photo of ", "a picture of ", "an image of ", "a drawing of ", "there is ", "an image that shows ")
