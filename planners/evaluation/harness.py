@@ -184,7 +184,8 @@ def score(wanted: Wanted, answer: str, plan: Plan | None, catalogue: Catalogue) 
     if wanted.arguments is not None:
         found["argument_f1"] = f1(wanted.arguments, given.arguments if given else ())
     if wanted.does:
-        found["job"] = float(plan is not None and wanted.does(plan))
+        done = wanted.declined if answer in ("refuse", "ask") else plan is not None and wanted.does(plan)
+        found["job"] = float(done)
     return {name: value for name, value in found.items() if value is not None}
 
 

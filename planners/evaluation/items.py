@@ -42,6 +42,8 @@ class Wanted:
     """(tool, parameter, value) of a right plan, where no plan is known."""
     does: Callable[[Plan], bool] | None = None
     """Whether a valid plan does the job, where many plans can."""
+    declined: bool = False
+    """Whether a refusal, or a question back, does the job of `does` as well."""
     note: str = ""
     """The same in words, for the rows."""
 

@@ -23,7 +23,8 @@ from ..notation import read_steps
 from ..plan import Plan
 from ..planner import input_names
 from ..training.compose import Composer, Example
-from .items import Item, Wanted, data_file
+from .alike import alike
+from .items import Answer, Item, Wanted, data_file
 from .jobs import answers, does, job_for, ways_of
 from .scores import plain
 from .wording import known_wording, normal, spread
@@ -62,6 +63,17 @@ def held_out(folder: Path | None = None) -> Set:
     examples = islice(Composer(catalogue, HELD_OUT_SEED, test=True), HELD_OUT)
     items = tuple(_example(number, example, catalogue) for number, example in enumerate(examples))
     return Set("held-out", catalogue, items, "our own requests, worded as training never saw")
+
+
+def strangers(folder: Path | None = None) -> Set:
+    """Requests by writers who never saw the words of the training set; each has plans that do it well, or a refusal.
+
+    A plan is right when it is alike one of them (see `alike.py`).
+    """
+    catalogue = load_catalogue().planned
+    rows = yaml.safe_load(Path(__file__).with_name("strangers.yaml").read_text(encoding="utf-8"))
+    items = tuple(_stranger(number, row, catalogue) for number, row in enumerate(rows))
+    return Set("strangers", catalogue, items, "requests by people who never saw the training set")
 
 
 def edits(folder: Path | None = None, *, known: bool = False) -> Set:
@@ -122,6 +134,7 @@ def taskbench(folder: Path | None = None) -> Set:
 
 SETS: dict[str, Callable[[Path | None], Set]] = {
     "held-out": held_out,
+    "strangers": strangers,
     "edits": edits,
     "edits-known": lambda folder: edits(folder, known=True),
     "visprog": visprog,
@@ -140,6 +153,22 @@ def _example(number: int, example: Example, catalogue: Catalogue) -> Item:
         plan = Plan(inputs=dict.fromkeys(example.inputs, "Image"), steps=steps, outputs=outputs)
         wanted = Wanted(plan=plan, note=example.answer)
     return Item(f"held-out-{number:04}", example.request, example.inputs, kind, wanted)
+
+
+def _stranger(number: int, row: dict[str, Any], catalogue: Catalogue) -> Item:
+    inputs = tuple(row["inputs"])
+    plans = []
+    for text in row.get("plans", ()):
+        steps, outputs = read_steps(text, inputs, catalogue)
+        plans.append(Plan(inputs=dict.fromkeys(inputs, "Image"), steps=steps, outputs=outputs))
+    declined: Answer | None = "ask" if row.get("ask") else "refuse" if row.get("refuse") else None
+    wanted = Wanted(
+        answer="plan" if declined is None else None if plans else declined,
+        does=lambda plan: any(alike(plan, right, catalogue) for right in plans),
+        declined=declined is not None,
+        note=row["plans"][0] if plans else str(declined),
+    )
+    return Item(f"strangers-{number:04}", row["request"], inputs, row["by"], wanted)
 
 
 def _instruction(number: int, row: dict[str, str], catalogue: Catalogue) -> Item:

@@ -27,7 +27,7 @@ Entry = TypeVar("Entry")
 _SLOT = re.compile(r"(\{\w+\})")
 _PHRASE = r"([^\s,.;:]+(?: [^\s,.;:]+){0,4})"
 _SLOTS = {
-    **dict.fromkeys(("w", "h", "p", "d"), r"(\d+)"),
+    **dict.fromkeys(("w", "h", "p", "d", "rim"), r"(\d+)"),
     "q": r"([\"'“«].+[\"'”»])",
     "c": r"([^\s,.;:]+(?: [^\s,.;:]+){0,2})",
     "pos": r"((?:(?:top|bottom|upper|lower|left|right|center|middle|corner|side|edge)\s?)+)",

@@ -24,7 +24,7 @@ from .followups import (
     READERS,
     point_back,
 )
-from .intents import FINAL, INTENTS, QUESTIONS
+from .intents import FINAL, INTENTS, QUESTIONS, enough
 from .noise import misspell, punctuate, strip_marks, wrap
 from .slots import Filler, Slot, Target, aim, query_of
 
@@ -79,6 +79,51 @@ SELECTING = (
 """Intents whose mask says where: in compounds each has to keep its own."""
 
 
+PARTIAL = (
+    "blur",
+    "pixelate",
+    "grayscale",
+    "black_out",
+    "fill",
+    "stylize_part",
+    "brighter_part",
+    "darker_part",
+    "saturate_part",
+    "fade_part",
+    "contrast_part",
+    "warm_part",
+    "cool_part",
+    "sharpen_part",
+)
+"""Intents that change a selection, any selection, in its place."""
+REST = (
+    "the rest",
+    "the rest of the picture",
+    "the rest of the photo",
+    "the rest of the image",
+    "everything else",
+    "all the rest",
+    "all else",
+    "the remaining picture",
+    "what is left of the picture",
+    "the remainder",
+    "every other part",
+    "the other parts",
+)
+AND = {
+    "de": (" und ", " und dann ", ", dann ", ". danach "),
+    "fr": (" et ", " puis ", ", ensuite ", " et après "),
+    "es": (" y ", " y luego ", ", después ", " y también "),
+    "it": (" e ", " e poi ", ", poi ", " e anche "),
+    "pt": (" e ", " e depois ", ", depois ", " e também "),
+    "nl": (" en ", " en dan ", ", daarna ", " en ook "),
+    "pl": (" i ", " a potem ", ", potem "),
+    "sv": (" och ", " och sedan ", ", sedan "),
+    "da": (" og ", " og så "),
+}
+"""What joins two clauses, by language."""
+BESIDE = (" but ", ", but ", " while ", ", and instead ", " whereas ", "; in turn ", ", meanwhile ")
+"""What joins an edit of a thing to another edit of all the rest."""
 EMPHASIS = {"answer": 3.0, "color_pop": 1.5, "auto_contrast": 1.5, "sharpen": 1.5, "pixelate": 1.5, "write_small": 2.0}
 """What training sees more often than the test does: it is easily taken for something else."""
 SHAPING = ("crop_square_at", "crop_square_at", "crop_square", "crop", "crop_ratio")
@@ -116,6 +161,20 @@ def _apart(kinds: list[str]) -> list[str]:
     return kept
 
 
+def _meaning(line: str) -> tuple[str, str, dict[str, Slot]]:
+    """Return (request, intent, slots) of a line like `efface le chien => remove | o=dog`."""
+    request, _, meaning = line.partition("=>")
+    kind, _, filling = meaning.partition("|")
+    slots: dict[str, Slot] = {}
+    for part in filling.split(","):
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name == "c":
+            slots[name] = Slot(value, value)
+        elif name:
+            slots[name] = Slot(value, Target("background") if value == "background" else aim(value))
+    return request.strip(), kind.strip(), slots
+
+
 class Composer:
     """Draws examples; the same seed gives the same examples."""
 
@@ -142,8 +201,10 @@ class Composer:
                 self.several,
                 self.pointing,
                 self.counted,
+                self.complement,
+                self.foreign_compound,
             ],
-            weights=[34, 34, 7, 5, 2, 3 if self.test else 6, 4, 9, 2],
+            weights=[33, 33, 7, 5, 2, 2 if self.test else 5, 4, 8, 2, 4, 1 if self.test else 2],
         )[0]
         return sort()
 
@@ -187,8 +248,29 @@ class Composer:
             draft.image = draft.add("collage", images=["$photo", draft.image])
         return self._finish(wrap(self.draw, text), inputs, draft, [c.kind for c in clauses])
 
+    def complement(self) -> Example:
+        """One edit of a thing, another of all that is left: `pixelate the face and make the rest sepia`."""
+        first = self.clause(self._kind(list(PARTIAL)), joins=True)
+        thing = first.slots["t"] if "t" in first.slots else first.slots["o"]
+        if thing.value.kind in ("background", "subject"):
+            other = "subject" if thing.value.kind == "background" else "background"
+            rest = Slot(self.filler.entry(f"{other}s"), Target(other))
+        elif thing.value.kind == "except":
+            rest = Slot(self.draw.choice(["the rest", "what is left"]), thing.value.parts[0])
+        else:
+            rest = Slot(self.draw.choice(REST), Target("except", parts=(thing.value,)))
+        second = self.clause(self._kind([kind for kind in PARTIAL if kind != first.kind]), joins=True, t=rest)
+        inputs = self._inputs([first.kind])
+        draft = Draft(f"${inputs[0]}")
+        self.build(first, draft, inputs)
+        self.build(second, draft, inputs)
+        joiner = self.draw.choice(BESIDE) if self.draw.random() < 0.5 else self._joiner(1, 2)
+        return self._finish(wrap(self.draw, first.text + joiner + second.text), inputs, draft, ["complement"])
+
     def conditional(self) -> Example:
-        """An edit that happens only if something is, or is not, in the image."""
+        """An edit that happens only if something is, or is not, in the image, or is there so many times."""
+        if self.draw.random() < 0.2:
+            return self._counting()
         negative = self.draw.random() < 0.3
         frame = self.filler.entry("if_not" if negative else "if_then")
         simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS]
@@ -202,6 +284,21 @@ class Composer:
         text = frame.removeprefix("! ").format(any=subject.text, bare=subject.text, clause=clause.text)
         text += self._otherwise(draft, inputs) if frame.endswith("{clause}") else ""
         return self._finish(text, inputs, draft, ["if_not" if negative else "if_then", clause.kind])
+
+    def _counting(self) -> Example:
+        """An edit that happens only if there are enough things, or too few."""
+        few = self.draw.random() < 0.35
+        frame = self.filler.entry("if_fewer" if few else "if_at_least").removeprefix("! ")
+        simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS]
+        clause = self.clause(self._kind(simple), joins=True)
+        slots = {name: self.filler.fill(name) for name in ("n", "more", "least") if f"{{{name}}}" in frame}
+        inputs = self._inputs([clause.kind])
+        draft = Draft(f"${inputs[0]}")
+        found = enough(draft, slots)
+        draft.when = f"not {found}" if few else found
+        self.build(clause, draft, inputs)
+        text = frame.format(**{name: slot.text for name, slot in slots.items()}, clause=clause.text)
+        return self._finish(text, inputs, draft, ["if_fewer" if few else "if_at_least", clause.kind])
 
     def pointing(self) -> Example:
         """Name a thing, then point back at it: `find the faces and blur them`, `pixelate them if there are any`."""
@@ -327,40 +424,46 @@ class Composer:
 
     def foreign(self) -> Example:
         """A request in another European language."""
-        request, _, meaning = (
-            self._translated() if self.draw.random() < 0.5 else self.filler.entry("foreign")
-        ).partition("=>")
-        kind, _, filling = meaning.partition("|")
-        slots: dict[str, Slot] = {}
-        for part in filling.split(","):
-            name, _, value = (piece.strip() for piece in part.partition("="))
-            if name == "c":
-                slots[name] = Slot(value, value)
-            elif name:
-                target = Target("background") if value == "background" else aim(value)
-                slots[name] = Slot(value, target)
-        kind = kind.strip()
+        line = self._translated() if self.draw.random() < 0.5 else self.filler.entry("foreign")
+        request, kind, slots = _meaning(line)
         inputs = self._inputs([kind])
         draft = Draft(f"${inputs[0]}")
-        self.build(Clause(kind, request.strip(), slots), draft, inputs)
-        return self._finish(request.strip(), inputs, draft, ["foreign", kind])
+        self.build(Clause(kind, request, slots), draft, inputs)
+        return self._finish(request, inputs, draft, ["foreign", kind])
 
-    def _translated(self) -> str:
+    def foreign_compound(self) -> Example:
+        """Two wishes in one sentence of another language."""
+        language = self.draw.choice(list(AND))
+        clauses = [_meaning(self._translated(language)) for _ in range(2)]
+        inputs = self._inputs([kind for _, kind, _ in clauses])
+        draft = Draft(f"${inputs[0]}")
+        for request, kind, slots in clauses:
+            self.build(Clause(kind, request, slots), draft, inputs)
+        text = self.draw.choice(AND[language]).join(request for request, _, _ in clauses)
+        return self._finish(text, inputs, draft, ["foreign", "foreign_compound"])
+
+    def _translated(self, language: str = "") -> str:
         """Return a line as in `foreign`, put together from a frame and a thing of the same language."""
-        language, _, frame = self.filler.entry("foreign_frames").partition("|")
+        frames = holdout(phrases()["foreign_frames"], "foreign_frames", test=self.test)
+        frame = self.draw.choice([line for line in frames if line.startswith(language)] or frames)
+        language, _, frame = frame.partition("|")
         things = [line for line in phrases()["foreign_things"] if line.startswith(language)]
         words, _, english = self.draw.choice(things).partition("|")[2].partition("=>")
         return f"{frame.strip().format(x=words.strip())}={english.strip()}"
 
     # Parts
 
-    def clause(self, kind: str, *, joins: bool = False) -> Clause:
-        """Return a filled phrase of a section; with `joins`, one that can stand in a compound."""
+    def clause(self, kind: str, *, joins: bool = False, **given: Slot) -> Clause:
+        """Return a filled phrase of a section; with `joins`, one that can stand in a compound.
+
+        What is `given` fills its blank, so that only phrases that have it are drawn.
+        """
         pool = holdout(phrases()[kind], kind, test=self.test)
         pool = [line for line in pool if not line.startswith("! ")] or pool if joins else pool
+        pool = [line for line in pool if all(f"{{{name}}}" in line for name in given)] or pool
         template = self.draw.choice(pool).removeprefix("! ")
         names = re.findall(r"\{(\w+)\}", template)
-        slots = {name: self.filler.fill(name) for name in names}
+        slots = {name: given.get(name) or self.filler.fill(name) for name in names}
         text = template.format(**{name: slot.text for name, slot in slots.items()})
         slots["clause"] = Slot("", strip_marks(text))
         if kind in ("add", "edit_style", "edit_weather", "edit_person", "answer"):

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from .draft import Draft
-from .slots import Slot
+from .slots import Slot, Target
 
 Slots = Mapping[str, Slot]
 Build = Callable[[Draft, Slots], None]
@@ -112,14 +112,35 @@ def _outline(draft: Draft, slots: Slots) -> None:
     draft.edit("outline", mask=slots["o"].value.mask(draft), **color)
 
 
+def _circle(draft: Draft, slots: Slots) -> None:
+    color = {"color": slots["c"].value} if "c" in slots else {}
+    boxes = slots["o"].value.boxes(draft)
+    draft.edit("outline", mask=draft.add("region", image=draft.source, boxes=boxes, shape="ellipse"), **color)
+
+
 def _crop(draft: Draft, slots: Slots, **fixed: Any) -> None:
     boxes = slots["o"].value.boxes(draft)
     draft.image = draft.source if not draft.image else draft.image
     draft.reshape("crop", boxes=boxes, **fixed)
 
 
-def _crop_each(draft: Draft, slots: Slots) -> None:
-    draft.image = draft.add("crop_each", image=draft.image, boxes=slots["n"].value.boxes(draft))
+def _crop_part(draft: Draft, slots: Slots) -> None:
+    _crop(draft, {"o": slots["part"]})
+
+
+def _crop_off(draft: Draft, slots: Slots) -> None:
+    """Cut a share off one edge: what is kept is the rest, on the other side."""
+    kept = Target("part", which=_OTHER_EDGE[slots["edge"].value], percent=100 - slots["rim"].value)
+    _crop(draft, {"o": Slot("", kept)})
+
+
+def _crop_sides(draft: Draft, slots: Slots) -> None:
+    """Cut the same share off all four edges."""
+    _crop(draft, {"o": Slot("", Target("part", which="center", percent=100 - 2 * slots["rim"].value))})
+
+
+def _crop_each(draft: Draft, slots: Slots, **fixed: Any) -> None:
+    draft.image = draft.add("crop_each", image=draft.image, boxes=slots["n"].value.boxes(draft), **fixed)
 
 
 def _collage_faces(draft: Draft, slots: Slots) -> None:
@@ -140,7 +161,8 @@ def _rotate_by(draft: Draft, slots: Slots, sign: int = 1) -> None:
 
 
 def _border(draft: Draft, slots: Slots, **fixed: Any) -> None:
-    draft.reshape("border", color=slots["c"].value, **fixed)
+    share = {"percent": slots["rim"].value} if "rim" in slots else {}
+    draft.reshape("border", color=slots["c"].value, **share, **fixed)
 
 
 def _write(draft: Draft, slots: Slots, **fixed: Any) -> None:
@@ -221,6 +243,20 @@ def _exists(draft: Draft, slots: Slots) -> None:
     draft.add("exists", boxes=target.value.boxes(draft))
 
 
+def _exists_many(draft: Draft, slots: Slots) -> None:
+    enough(draft, slots)
+
+
+def enough(draft: Draft, slots: Slots) -> str:
+    """Append what says whether there are as many things as a phrase asks for; return its reference."""
+    least = slots["more"] if "more" in slots else slots["least"]
+    return draft.add("exists", boxes=slots["n"].value.boxes(draft), at_least=least.value)
+
+
+def _mask_of(draft: Draft, slots: Slots) -> None:
+    slots["t"].value.mask(draft)
+
+
 def _ask(tool: str, **slot_of: str) -> Build:
     def build(draft: Draft, slots: Slots) -> None:
         draft.add(tool, image=draft.source, **{name: slots[slot].value for name, slot in slot_of.items()})
@@ -241,7 +277,8 @@ def _write_count(draft: Draft, slots: Slots) -> None:
 
 
 def _generate(draft: Draft, slots: Slots) -> None:
-    draft.image = draft.source = draft.add("generate", prompt=slots["prompt"].value)
+    size = {side: slots[slot].value for side, slot in (("width", "w"), ("height", "h")) if slot in slots}
+    draft.image = draft.source = draft.add("generate", prompt=slots["prompt"].value, **size)
 
 
 def _replace(draft: Draft, slots: Slots) -> None:
@@ -277,6 +314,11 @@ INTENTS: dict[str, Intent] = {
     "darker": Intent(_adjust("brightness", -1), 1.2),
     "brighter_part": Intent(_adjust("brightness", 1, part=True), 1),
     "darker_part": Intent(_adjust("brightness", -1, part=True), 1),
+    "saturate_part": Intent(_adjust("saturation", 1, part=True), 0.6),
+    "fade_part": Intent(_adjust("saturation", -1, part=True), 0.4),
+    "contrast_part": Intent(_adjust("contrast", 1, part=True), 0.5),
+    "warm_part": Intent(_adjust("temperature", 1, part=True), 0.4),
+    "cool_part": Intent(_adjust("temperature", -1, part=True), 0.4),
     "more_contrast": Intent(_adjust("contrast", 1), 1),
     "less_contrast": Intent(_adjust("contrast", -1), 0.7),
     "more_saturation": Intent(_adjust("saturation", 1), 1),
@@ -287,6 +329,8 @@ INTENTS: dict[str, Intent] = {
     "darker_percent": Intent(_adjust("brightness", -1), 0.4),
     "contrast_percent": Intent(_adjust("contrast", 1), 0.4),
     "saturation_percent": Intent(_adjust("saturation", 1), 0.4),
+    "desaturate_percent": Intent(_adjust("saturation", -1), 0.4),
+    "flatten_percent": Intent(_adjust("contrast", -1), 0.3),
     "enhance_light": Intent(_whole("enhance_light"), 1.2),
     "auto_contrast": Intent(_whole("auto_contrast"), 1),
     "white_balance": Intent(_whole("white_balance"), 0.9),
@@ -297,7 +341,11 @@ INTENTS: dict[str, Intent] = {
     "vignette": Intent(_whole("vignette", strength=True), 0.6),
     "crop": Intent(_crop, 2.5),
     "crop_margin": Intent(partial(_crop, margin=20), 0.7),
+    "crop_part": Intent(_crop_part, 1),
+    "crop_off": Intent(_crop_off, 0.6),
+    "crop_sides": Intent(_crop_sides, 0.4),
     "crop_each": Intent(_crop_each, 0.8),
+    "crop_each_margin": Intent(partial(_crop_each, margin=20), 0.3),
     "crop_square": Intent(_crop_ratio, 0.7),
     "crop_ratio": Intent(_crop_ratio, 1.2),
     "crop_square_at": Intent(_crop_square_at, 0.7),
@@ -316,11 +364,14 @@ INTENTS: dict[str, Intent] = {
     "flip_vertical": Intent(_reshape("flip", direction="vertical"), 0.6),
     "straighten": Intent(_reshape("straighten"), 0.8),
     "border": Intent(_border, 1),
+    "border_percent": Intent(_border, 0.4),
     "thick_border": Intent(partial(_border, percent=10), 0.5),
     "draw_boxes": Intent(_boxed("draw_boxes"), 1.3),
     "draw_boxes_color": Intent(_boxed("draw_boxes", color=True), 1),
     "label": Intent(_boxed("draw_boxes", labels=True), 0.8),
     "outline": Intent(_outline, 1),
+    "circle": Intent(_circle, 0.5),
+    "circle_color": Intent(_circle, 0.5),
     **{
         f"sticker_{kind}": Intent(_boxed("sticker", kind=kind), 0.35)
         for kind in ("smile", "laugh", "wink", "tongue", "sunglasses", "heart", "star")
@@ -355,6 +406,8 @@ INTENTS: dict[str, Intent] = {
     "compare": Intent(_compare, 0.5, inputs=2),
     "count": Intent(_count, 2.5),
     "exists": Intent(_exists, 1.2),
+    "exists_many": Intent(_exists_many, 0.5),
+    "mask_of": Intent(_mask_of, 0.6),
     "read": Intent(_ask("read"), 3.5),
     "read_code": Intent(_ask("read_code"), 1.2),
     "caption": Intent(_ask("caption"), 1.2),
@@ -366,21 +419,25 @@ INTENTS: dict[str, Intent] = {
     "answer": Intent(_ask("answer", question="clause"), 2),
     "write_count": Intent(_write_count, 0.5),
     "generate": Intent(_generate, 2.5, inputs=0),
+    "generate_size": Intent(_generate, 0.5, inputs=0),
     "replace": Intent(_replace, 3.5),
     "add": Intent(_edit, 3),
     "edit_style": Intent(_edit, 2),
     "edit_weather": Intent(_edit, 2),
     "edit_person": Intent(_edit, 1.2),
     "outpaint": Intent(_whole("outpaint"), 0.6),
+    "outpaint_percent": Intent(_reshape_with("outpaint", percent="rim"), 0.4),
 }
 """Every intent by its phrase section."""
 
-FINAL = frozenset({"crop_each", "collage_faces", "compare", "generate"})
+_OTHER_EDGE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
+FINAL = frozenset({"mask_of", "crop_each", "crop_each_margin", "generate_size", "collage_faces", "compare", "generate"})
 """Intents after which nothing more is done to the image."""
 QUESTIONS = frozenset(
     {
         "count",
         "exists",
+        "exists_many",
         "read",
         "read_code",
         "caption",

@@ -49,16 +49,22 @@ class Target:
     """Something to point at."""
 
     kind: str
-    """object, words, subject, background, except, color, both."""
+    """object, words, subject, background, except, color, both, part."""
     query: str = ""
     which: str = ""
     count: int = 1
+    percent: int = 50
+    """Of a part: how much of the image's sides it takes; `which` says where."""
     parts: tuple[Target, ...] = ()
 
     def boxes(self, draft: Draft) -> str:
         """Append what finds the boxes; return their reference."""
         if self.kind == "words":
             draft.last_boxes = draft.add("find_text", image=draft.source, words=self.query)
+            return draft.last_boxes
+        if self.kind == "part":
+            share = {"percent": self.percent} if self.percent != 50 else {}
+            draft.last_boxes = draft.add("part", image=draft.source, place=self.which, **share)
             return draft.last_boxes
         found = draft.find(f"{self.query} areas" if self.kind == "color" else self.query)
         if self.which:
@@ -82,6 +88,8 @@ class Target:
             return draft.invert(self.parts[0].mask(draft))
         if self.kind == "color":
             return draft.add("color_range", image=draft.source, color=self.query)
+        if self.kind == "part":
+            return draft.add("region", image=draft.source, boxes=self.boxes(draft))
         if self.kind == "both":
             return draft.add("union", a=self.parts[0].mask(draft), b=self.parts[1].mask(draft))
         return draft.segment(self.boxes(draft))
@@ -158,7 +166,8 @@ class Filler:
     def selection(self) -> Slot:
         """Any selection: an object, the background, everything but an object, a color, two things."""
         kind = self.draw.choices(
-            ["object", "background", "except", "subject", "color", "both"], weights=[62, 13, 9, 5, 3, 8]
+            ["object", "background", "except", "subject", "color", "both", "part"],
+            weights=[60, 13, 9, 6, 3, 8, 5],
         )[0]
         if kind == "object":
             return self.object()
@@ -168,7 +177,12 @@ class Filler:
             return self.colored()
         if kind == "both":
             return self.both()
-        inner = self.object() if self.chance(0.85) else Slot(self.entry("subjects"), Target("subject"))
+        if kind == "part":
+            return self.part()
+        roll = self.draw.random()
+        inner = self.part() if roll < 0.06 else self.object()
+        if roll > 0.85:
+            inner = Slot(self.entry("subjects"), Target("subject"))
         frames = [
             "everything but {}",
             "everything except {}",
@@ -194,6 +208,35 @@ class Filler:
         """Everything of a color."""
         color = self.entry("colors")
         return Slot(self.draw.choice(COLOR_FRAMES).format(color), Target("color", color))
+
+    def part(self) -> Slot:
+        """A part of the picture by where it is: the left half, the top 20 percent, the lower right corner."""
+        where, names = self.draw.choice(list(EDGES.items()))
+        roll = self.draw.random()
+        if roll < 0.15:
+            corner = self.draw.choice([place for place in POSITIONS if "-" in place])
+            words = self.draw.choice([word for word in POSITIONS[corner] if "corner" not in word])
+            noun, percent = self.draw.choice(CORNERS)
+            text = f"{words} {noun}"
+            return self._of_image(f"the {text}", Target("part", which=corner, percent=percent))
+        if roll < 0.25:
+            return self._of_image(self.draw.choice(MIDDLES), Target("part", which="center"))
+        if roll < 0.4:
+            percent = self.draw.randrange(5, 95, 5)
+            return self._of_image(
+                f"the {self.draw.choice(names)} {percent}{self.draw.choice([' percent', '%', ' %'])}",
+                Target("part", which=where, percent=percent),
+            )
+        share, percent = self.draw.choice(SHARES)
+        return self._of_image(f"the {self.draw.choice(names)} {share}", Target("part", which=where, percent=percent))
+
+    def _of_image(self, text: str, value: Target) -> Slot:
+        return Slot(text + (self.draw.choice(OF_IMAGE) if self.chance(0.5) else ""), value)
+
+    def threshold(self, words: tuple[str, ...], more: int) -> Slot:
+        """So many things; the value is the least number that counts, `more` above the one that is said."""
+        number = self.draw.choice([2, 2, 3, 3, 4, 5, 6, 10])
+        return Slot(self.draw.choice([words[number], str(number)]), number + more)
 
     def both(self) -> Slot:
         """Two objects joined by and."""
@@ -225,6 +268,10 @@ class Filler:
         return Slot(str(value), value)
 
     def color(self) -> Slot:
+        """A color by name, now and then by its hex code."""
+        if self.chance(0.05):
+            code = f"#{self.draw.randrange(2**24):06x}"
+            return Slot(f"\x02{code}\x03", code)
         color = self.entry("colors")
         return Slot(color, color)
 
@@ -263,6 +310,9 @@ class Filler:
         return Slot(text, value)
 
     def class_name(self) -> Slot:
+        if self.chance(0.3):
+            noun = self.entry("genres")
+            return Slot(noun, noun)
         noun = self.entry("objects")
         return Slot(("an " if noun[0] in "aeiou" else "a ") + noun, noun)
 
@@ -333,6 +383,26 @@ POSITIONS: dict[str, list[str]] = {
     "bottom": ["bottom", "bottom edge", "foot"],
     "bottom-right": ["bottom right", "bottom right corner", "lower right corner", "lower right"],
 }
+EDGES = {
+    "left": ("left", "left-hand", "left"),
+    "right": ("right", "right-hand", "right"),
+    "top": ("top", "upper", "top"),
+    "bottom": ("bottom", "lower", "bottom"),
+}
+SHARES = (("half", 50), ("half", 50), ("half", 50), ("third", 33), ("quarter", 25), ("side", 50), ("part", 50))
+CORNERS = (("quarter", 50), ("quadrant", 50), ("corner", 25), ("corner", 25))
+MIDDLES = ("the middle", "the center", "the centre", "the central part", "the central area", "the middle part")
+OF_IMAGE = (
+    " of the image",
+    " of the picture",
+    " of the photo",
+    " of the shot",
+    " of it",
+    " of this picture",
+    " of the frame",
+)
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+"""Numbers in words, by value."""
 SECOND = (
     "the second image",
     "photo 2",
@@ -366,6 +436,11 @@ SLOTS: dict[str, Callable[[Filler], Slot]] = {
     "pos": Filler.position,
     "r": Filler.ratio,
     "style": Filler.style_part,
+    "part": Filler.part,
+    "edge": lambda f: (lambda place: Slot(f.draw.choice(EDGES[place]), place))(f.draw.choice(list(EDGES))),
+    "rim": lambda f: f.number(2, 40),
+    "more": lambda f: f.threshold(NUMBERS, 1),
+    "least": lambda f: f.threshold(NUMBERS, 0),
     "x": Filler.class_name,
     "y": Filler.class_name,
     "z": Filler.class_name,

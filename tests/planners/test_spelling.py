@@ -15,7 +15,7 @@ from diptych.planners.spelling import mend
         ("LOCATE THE TORTISE", "LOCATE THE TORTOISE"),
         ("fix my photto.", "fix my photo."),
         ("put 'Helo Wrold' at teh topp", "put 'Helo Wrold' at teh top"),
-        ("wite", "wite"),
+        ("clar", "clar"),
         ("blur Anna and the Müllers", "blur Anna and the Müllers"),
         ("put Xanadoo at the bottom", "put Xanadoo at the bottom"),
         ("replace the sky with galaxies", "replace the sky with galaxies"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from diptych.tools.detectors.detect import detect, pick
+from diptych.tools.detectors.detect import detect, part, pick
 from diptych.tools.detectors.photo import PhotoDetector
 from diptych.tools.detectors.routing import NONE, prototypes, route
 from diptych.tools.errors import ToolError
@@ -198,6 +198,24 @@ BOXES = Detections(
 )
 def test_pick(which: str, count: int, labels: set[str]) -> None:
     assert set(pick(BOXES, which, count).labels) == labels
+
+
+@pytest.mark.parametrize(
+    ("place", "percent", "box"),
+    [
+        ("left", 50, (0, 0, 50, 60)),
+        ("right", 25, (75, 0, 100, 60)),
+        ("top", 100, (0, 0, 100, 60)),
+        ("bottom", 10, (0, 54, 100, 60)),
+        ("center", 50, (25, 15, 75, 45)),
+        ("top-left", 50, (0, 0, 50, 30)),
+        ("bottom-right", 20, (80, 48, 100, 60)),
+        ("left", 0.1, (0, 0, 1, 60)),
+    ],
+)
+def test_part(place: str, percent: float, box: tuple[float, ...]) -> None:
+    found = part(Image(np.zeros((60, 100, 3), np.uint8)), place, percent)
+    assert found.xyxy.tolist() == [list(box)] and found.labels == (place,)
 
 
 def test_pick_of_nothing_is_nothing() -> None:

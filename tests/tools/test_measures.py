@@ -43,6 +43,12 @@ def test_exists_says_what_was_found(boxes: Detections, reason: str) -> None:
     assert exists(boxes).reason == reason
 
 
+def test_exists_counts_where_asked_to() -> None:
+    few = exists(found(2), at_least=3)
+    assert not few.passed and "2" in few.reason and "at least 3" in few.reason
+    assert exists(found(3), at_least=3).passed
+
+
 def test_area() -> None:
     assert area(LEFT) == Number(50.0, "%")
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from ..model import Detector, Reader
-from ..parameters import Query
+from ..parameters import Position, Query
 from ..tool import tool
 from ..values import Detections, Image
 from ..values.base import Array
@@ -78,6 +78,18 @@ def pick(boxes: Detections, which: Which, count: Annotated[int, Field(ge=1, le=1
         "best": -boxes.scores,
     }[which]
     return boxes.subset(np.argsort(rank, kind="stable")[:count])
+
+
+@tool(family="detector", panel="plain")
+def part(image: Image, place: Position, percent: Annotated[float, Field(gt=0, le=100)] = 50.0) -> Detections:
+    """Frame a part of the image: its left half, its top third, a corner, the middle; `percent` of the image's sides."""
+    width, height = (float(side) for side in image.size_wh)
+    across = width if place in ("top", "bottom") else max(1.0, width * percent / 100)
+    down = height if place in ("left", "right") else max(1.0, height * percent / 100)
+    x0 = 0.0 if "left" in place else width - across if "right" in place else (width - across) / 2
+    y0 = 0.0 if "top" in place else height - down if "bottom" in place else (height - down) / 2
+    box = np.array([[x0, y0, x0 + across, y0 + down]], np.float32)
+    return Detections(box, (place,), np.ones(1, np.float32), f"{percent:g} % of the image, {place}")
 
 
 def _distance_to_middle(boxes: Detections) -> Array:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from ..editors.compose import selection
 from ..tool import tool
 from ..values import Detections, Image, Mask, Number, Verdict
@@ -16,10 +20,11 @@ def count(boxes: Detections) -> Number:
 
 
 @tool(family="measure", panel="plain")
-def exists(boxes: Detections) -> Verdict:
-    """Say whether anything was found: for `when`, and for yes-or-no questions."""
+def exists(boxes: Detections, at_least: Annotated[int, Field(ge=1, le=1000)] = 1) -> Verdict:
+    """Say whether anything was found, or so many: for `when`, and for yes-or-no questions."""
     best = float(boxes.scores[0]) if len(boxes) else 1.0
-    return Verdict(len(boxes) > 0, best, found(boxes), boxes)
+    wanted = f"; asked for at least {at_least}" if at_least > 1 else ""
+    return Verdict(len(boxes) >= at_least, best, found(boxes) + wanted, boxes)
 
 
 @tool(family="measure", panel="plain", planned=False)
