@@ -39,6 +39,13 @@ def words_of(request: str) -> list[str] | None:
     return words if len(words) <= _MOST_WORDS else None
 
 
+def phrases_of(request: str, longest: int = 3) -> list[str]:
+    """Return every run of at most so many words of a request, in small letters, without the marks around words."""
+    tokens = [token.strip(_EDGES).lower() for token in request.split()]
+    starts = range(len(tokens))
+    return [" ".join(tokens[start : start + count]) for count in range(1, longest + 1) for start in starts]
+
+
 def _forms(token: str) -> Iterator[str]:
     """Yield a token as it stands and without the punctuation around it, as written and in small letters."""
     bare = token.strip(_EDGES)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,11 +23,12 @@ from ..tools.values import Image
 from ..tools.weights import home, locate
 from .adapter_gguf import convert_adapter
 from .copying import words_of
-from .notation import grammar, read_steps
+from .line_grammar import LineGrammar
+from .notation import read_steps
 from .plan import Plan
 from .planner import Turn, as_text, input_names
 from .spelling import mend
-from .usage import count_answer
+from .usage import count_answer, count_seconds
 from .validate import validate
 
 BASE = "embedded:smollm2-135m-instruct"
@@ -48,6 +50,8 @@ class EmbeddedPlanner:
 
     reads_problems: ClassVar[bool] = False
     """It draws another answer when there are problems, whatever they are."""
+    reads_history: ClassVar[bool] = False
+    """It was not trained to: each request is planned by itself."""
 
     def __init__(self, adapter: Path | None = ADAPTER) -> None:
         self._adapter = adapter
@@ -100,8 +104,18 @@ def complete(
     """
     if words_of(request) is not None:
         request = mend(request)
-    rules = grammar(inputs, catalogue, words=words_of(request))
-    return write(adapter, prompt_text(preamble + request, inputs), rules, attempt=attempt)
+    grammar = LineGrammar(inputs, catalogue, request)
+    prompt = prompt_text(preamble + request, inputs)
+    text, asked, answered = "", 0, 0
+    while rules := grammar.rules():
+        answer = _ask(adapter, prompt + text, rules, attempt, stop=["<|im_end|>", "\n"])
+        asked, answered = asked or answer.prompt_tokens, answered + answer.tokens
+        if not answer.text:
+            break
+        grammar.add(answer.text)
+        text += answer.text + "\n"
+    count_answer(asked, answered)
+    return text
 
 
 def write(adapter: Path | None, prompt: str, rules: str, *, attempt: int = 0) -> str:
@@ -110,18 +124,31 @@ def write(adapter: Path | None, prompt: str, rules: str, *, attempt: int = 0) ->
     Attempt 0 is greedy; later ones are sampled, ever more freely. Raises UsageError when the prompt is longer than
     the model reads, ToolError when the adapter is missing or the model does not answer.
     """
+    answer = _ask(adapter, prompt, rules, attempt, stop=["<|im_end|>"])
+    count_answer(answer.prompt_tokens, answer.tokens)
+    return answer.text
+
+
+@dataclass(frozen=True)
+class _Answer:
+    text: str
+    prompt_tokens: int
+    tokens: int
+
+
+def _ask(adapter: Path | None, prompt: str, rules: str, attempt: int, stop: list[str]) -> _Answer:
     answer = _server(adapter).handle_completions(
         {
             "prompt": prompt,
             "n_predict": 400,
             "temperature": min(0.3 * attempt, 1.0),
             "seed": attempt,
-            "stop": ["<|im_end|>"],
+            "stop": stop,
             "cache_prompt": True,
             "grammar": rules,
         }
     )
-    return _text_of(answer)
+    return _answer(answer)
 
 
 @cache
@@ -163,11 +190,13 @@ def _converted(adapter: Path) -> Path:
     return target
 
 
-def _text_of(answer: Any) -> str:
+def _answer(answer: Any) -> _Answer:
     if answer.get("choices"):
         usage = answer.get("usage", {})
-        count_answer(usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
-        return str(answer["choices"][0]["text"])
+        times = answer.get("timings", {})  # in milliseconds
+        count_seconds(times.get("prompt_ms", 0) / 1e3, times.get("predicted_ms", 0) / 1e3, times.get("predicted_n", 0))
+        text = str(answer["choices"][0]["text"])
+        return _Answer(text, usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
     error = answer.get("error", answer)
     message = str(error.get("message", error) if isinstance(error, dict) else error)
     if "context" in message or "exceed" in message:

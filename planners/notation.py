@@ -20,7 +20,7 @@ from typing import Any
 
 from ..tools.catalogue import Catalogue
 from ..tools.errors import PlanError, Problem, Refusal
-from ..tools.tool import Port, Tool
+from ..tools.tool import Tool
 from .plan import Step, referenced
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -36,7 +36,7 @@ def write_steps(steps: Sequence[Step], catalogue: Catalogue) -> str:
     for step in steps:
         tool = catalogue[step.tool]
         words = [letters[step.id], step.tool]
-        for name, argument in _arguments(tool):
+        for name, argument in arguments(tool):
             if name in step.args:
                 text = _write_value(step.args[name], letters)
                 words.append(text if argument.required else f"{name}={text}")
@@ -70,74 +70,7 @@ def read_steps(text: str, inputs: Sequence[str], catalogue: Catalogue) -> tuple[
     return steps, [f"${step.id}" for step in steps if step.id not in used]
 
 
-def grammar(
-    inputs: Sequence[str], catalogue: Catalogue, *, words: Sequence[str] | None = None, max_steps: int = 14
-) -> str:
-    """Return a GBNF grammar whose every sentence `read_steps` can read: tools, names and choices are literals.
-
-    With `words`, free text in steps is made of those words and of figures.
-    """
-    rules = [
-        "root ::= refuse | steps",
-        'refuse ::= ("refuse " | "ask ") free "\\n"',
-        "steps ::= " + _nested_lines(max_steps),
-        "call ::= " + " | ".join(f"t{i}" for i in range(len(catalogue))),
-        "ref ::= " + " | ".join([f"[a-{LETTERS[max_steps - 1]}]", *(json.dumps(name) for name in reversed(inputs))]),
-        'refs ::= "[" ref ("," ref)* "]" | ref',
-        'free ::= "\\"" ([^"\\\\\\n] | "\\\\" ["\\\\/bfnrt]){1,300} "\\""',
-        *_string_rules(words),
-        'strings ::= "[" string ("," string)* "]"',
-        'number ::= "-"? [0-9]{1,5} ("." [0-9]{1,3})?',
-        'boolean ::= "true" | "false"',
-    ]
-    rules += [f"t{i} ::= {_tool_rule(tool)}" for i, tool in enumerate(catalogue.values())]
-    return "\n".join(rules) + "\n"
-
-
-def _string_rules(words: Sequence[str] | None) -> list[str]:
-    if words is None:
-        return ["string ::= free"]
-    literals = [json.dumps(json.dumps(word, ensure_ascii=False)[1:-1], ensure_ascii=False) for word in words]
-    return [
-        'string ::= "\\"" word (" " word){0,60} "\\""',
-        "word ::= [0-9#] [0-9a-f:.%/-]{0,8} | " + " | ".join(literals),
-    ]
-
-
-def _nested_lines(count: int) -> str:
-    rule = ""
-    for letter in reversed(LETTERS[:count]):
-        rule = f'"{letter} " call "\\n"' + (f" ({rule})?" if rule else "")
-    return rule
-
-
-def _tool_rule(tool: Tool) -> str:
-    rule = f'"{tool.id}"'
-    for name, argument in _arguments(tool):
-        value = _value_rule(argument)
-        rule += f' " " {value}' if argument.required else f' (" {name}=" {value})?'
-    each = " | ".join(f'"{port.name}"' for port in tool.ports.values())
-    if each:
-        rule += f' (" each=" ({each}))?'
-    return rule + ' ((" when=" | " unless=") ref)?'
-
-
-def _value_rule(argument: Any) -> str:
-    if isinstance(argument, Port):
-        return "refs" if argument.type.many else "ref"
-    schemas = [argument.schema, *argument.schema.get("anyOf", ())]
-    for schema in schemas:
-        if "enum" in schema:
-            return "(" + " | ".join(json.dumps(json.dumps(choice)) for choice in schema["enum"]) + ")"
-    types = {schema.get("type") for schema in schemas}
-    if "array" in types:
-        return "strings"
-    if "boolean" in types:
-        return "boolean"
-    return "(number | ref)" if types & {"number", "integer"} else "(string | ref)"
-
-
-def _arguments(tool: Tool) -> list[tuple[str, Any]]:
+def arguments(tool: Tool) -> list[tuple[str, Any]]:
     """Required ports, required parameters, then the optional ones: the order in which they are written."""
     arguments: Mapping[str, Any] = {**tool.ports, **tool.params}
     return sorted(arguments.items(), key=lambda pair: not pair[1].required)
@@ -160,7 +93,7 @@ def _read_line(line: str, names: Mapping[str, str], taken: Sequence[str], catalo
         unknown = words[1] if len(words) > 1 else line
         raise PlanError([Problem(f"line {line!r}: {unknown!r} is not a tool of the catalogue", kind="malformed")])
     tool = catalogue[words[1]]
-    positions = [name for name, argument in _arguments(tool) if argument.required]
+    positions = [name for name, argument in arguments(tool) if argument.required]
     args: dict[str, Any] = {}
     extra: dict[str, str] = {}
     for position, word in enumerate(words[2:]):

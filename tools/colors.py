@@ -70,6 +70,19 @@ def parse_color(text: str) -> RGB:
     raise ValueError(f"unknown color {text!r}; nearest: {names}; or give #rrggbb")
 
 
+def is_color(text: str) -> bool:
+    """Return whether a text is the name or the code of a color to the letter, without fillers and typos."""
+    code = text.strip().lower()
+    if code.startswith("#"):
+        return re.fullmatch(r"#(?:[0-9a-f]{3}){1,2}", code) is not None
+    return _lookup(code.replace("grey", "gray").replace("-", " ").split()) is not None
+
+
+def basic_colors() -> tuple[str, ...]:
+    """Return the everyday names, such as 'red' and 'dark green'."""
+    return tuple(_file()["basic"])
+
+
 def name_color(rgb: ArrayLike) -> str:
     """Return the everyday name, such as 'dark green', nearest to (r, g, b) in [0, 255], by distance in CIE Lab."""
     names, lab = _anchors()

@@ -54,6 +54,12 @@ class Row:
     seconds: float = 0.0
     prompt_tokens: int = 0
     answer_tokens: int = 0
+    first_token: float = 0.0
+    """Seconds until the model began its first answer; 0, as the next two, where it does not tell."""
+    reading: float = 0.0
+    """Seconds in which the model read, over all its answers."""
+    writing: float = 0.0
+    """Seconds in which it wrote. What is left of `seconds` went into grammars, retrieval and checks."""
 
     def document(self) -> dict[str, Any]:
         """Return the row as plain values."""
@@ -110,10 +116,19 @@ def by_kind(rows: Sequence[Row], name: str) -> list[Figure]:
 
 
 def costs(rows: Sequence[Row]) -> dict[str, float]:
-    """Return seconds (median and 90th percentile), repairs and tokens per request, as far as they are known."""
+    """Return what a request costs, as far as it is known: seconds, in all and per stage, repairs, tokens.
+
+    Seconds are medians beside the 90th percentile of all; what is neither reading nor writing is `other`.
+    """
     seconds = [row.seconds for row in rows]
     counts = [row for row in rows if row.repairs is not None]
     found = {"median seconds": float(np.median(seconds)), "p90 seconds": float(np.percentile(seconds, 90))}
+    timed = [row for row in rows if row.first_token]
+    if timed:
+        found["first token seconds"] = float(np.median([row.first_token for row in timed]))
+        found["reading seconds"] = float(np.median([row.reading for row in timed]))
+        found["writing seconds"] = float(np.median([row.writing for row in timed]))
+        found["other seconds"] = float(np.median([row.seconds - row.reading - row.writing for row in timed]))
     if counts:
         found["repairs a request"] = float(np.mean([row.repairs or 0 for row in counts]))
     told = [row for row in counts if row.prompt_tokens]
@@ -141,6 +156,9 @@ def _row(planner: Planner, item: Item, catalogue: Catalogue, *, first: bool) -> 
         seconds=round(seconds, 3),
         prompt_tokens=usage.prompt_tokens,
         answer_tokens=usage.answer_tokens,
+        first_token=round(usage.first_token, 3),
+        reading=round(usage.reading, 3),
+        writing=round(usage.writing, 3),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from diptych.planners.copying import words_of
-from diptych.planners.notation import grammar
+from diptych.planners.line_grammar import LineGrammar
 from diptych.tools.catalogue import load_catalogue
 
 
@@ -40,5 +40,5 @@ def test_other_languages_and_long_stories_are_left_alone(request_: str) -> None:
 
 
 def test_quotes_and_backslashes_in_a_request_make_a_sound_grammar() -> None:
-    rules = grammar(["photo"], load_catalogue(), words=words_of('write "a\\b" and c"d'))
+    rules = LineGrammar(["photo"], load_catalogue(), 'write "a\\b" and c"d').rules()
     assert "word ::= " in rules and '"a\\\\\\\\b"' in rules

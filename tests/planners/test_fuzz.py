@@ -18,7 +18,8 @@ from diptych.planners.answer import read_answer
 from diptych.planners.copying import words_of
 from diptych.planners.embedded import EmbeddedPlanner, prompt_text
 from diptych.planners.evaluation.fuzz import ORDERS, SURROGATES, accepted, requests
-from diptych.planners.notation import grammar, read_steps
+from diptych.planners.line_grammar import LineGrammar
+from diptych.planners.notation import read_steps
 from diptych.planners.plan import Plan
 from diptych.planners.planner import as_text
 from diptych.planners.prompt import user_message
@@ -109,7 +110,7 @@ def test_every_word_of_a_strange_request_is_one_sound_literal_of_the_grammar() -
     seen = 0
     for text in islice(requests(seed=2), 400):
         words = words_of(as_text(text))
-        rules = grammar(["photo"], CATALOGUE, words=words)
+        rules = LineGrammar(["photo"], CATALOGUE, as_text(text)).rules()
         if words is not None:
             line = next(line for line in rules.split("\n") if line.startswith("word ::= "))
             rest = line.removeprefix("word ::= [0-9#] [0-9a-f:.%/-]{0,8} | ")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from diptych.planners.notation import grammar, read_steps, write_steps
+from diptych.planners.notation import read_steps, write_steps
 from diptych.planners.plan import Step
 from diptych.tools.errors import PlanError, Refusal
-from tests.planners.accepting import accepts
 from tests.planners.plans import CATALOGUE, step
 
 LINES = {
@@ -121,21 +118,3 @@ def test_unknown_names_become_references_that_validation_reports() -> None:
 def test_more_steps_than_letters() -> None:
     with pytest.raises(ValueError, match="27 steps; the shorthand has 26 letters"):
         write_steps([step(f"s{i}", "sharpen", image="$photo") for i in range(27)], CATALOGUE)
-
-
-def test_the_grammar_defines_every_rule_it_uses_and_llguidance_reads_it() -> None:
-    from llguidance import LLMatcher, gbnf_to_lark
-
-    text = grammar(["photo", "photo2"], CATALOGUE)
-    defined = set(re.findall(r"^(\w+) ::=", text, re.MULTILINE))
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"|\[(?:[^\]\\]|\\.)*\]|\{[\d,]*\}', " ", text)
-    assert set(re.findall(r"[a-z]\w*", bare)) <= defined
-    assert LLMatcher.validate_grammar(LLMatcher.grammar_from_lark(gbnf_to_lark.any_to_lark(text))) == ""
-
-
-@pytest.mark.parametrize("name", LINES)
-def test_the_grammar_accepts_what_is_written(name: str) -> None:
-    from llguidance import LLMatcher, gbnf_to_lark
-
-    text = grammar(["photo", "photo2"], CATALOGUE)
-    assert accepts(LLMatcher.grammar_from_lark(gbnf_to_lark.any_to_lark(text)), LINES[name][1])

@@ -1,0 +1,168 @@
+"""The grammar of the next line of a plan: tools whose inputs exist, references of the right type, words of the request.
+
+A plan is written line by line (see `notation.py`). A grammar of the whole plan cannot know what the lines before have
+made; a grammar of one line, made when these are known, lets through no reference of a wrong type and no step that
+comes too early. It is GBNF, the notation of llama.cpp.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from ..tools.catalogue import Catalogue
+from ..tools.colors import basic_colors, is_color
+from ..tools.tool import Param, Port, Tool, Type
+from .arguments import CONDITIONS
+from .copying import phrases_of, words_of
+from .notation import LETTERS, arguments
+
+MOST_STEPS = 20
+
+
+class LineGrammar:
+    """Gives the grammar of each line in turn, and is told the line that was written.
+
+    Free text in steps is made of the words of the request and of figures, where the request is in English.
+    """
+
+    def __init__(self, inputs: Sequence[str], catalogue: Catalogue, request: str) -> None:
+        self._catalogue = catalogue
+        self._types = dict.fromkeys(inputs, Type("Image"))
+        self._words = words_of(request)
+        self._colors = dict.fromkeys([*filter(is_color, phrases_of(request)), *basic_colors()])
+        self._steps = 0
+        self._ended = False
+        self._values = {
+            (tool.id, param.name): self._value(param) for tool in catalogue.values() for param in tool.params.values()
+        }
+
+    def add(self, line: str) -> None:
+        """Take note of the next line of the plan, without its line break."""
+        letter, name, *_ = [*line.split(" ", 2), ""]
+        if name not in self._catalogue:
+            self._ended = True  # a refusal, or a line that was cut off: reading it tells
+            return
+        output = self._catalogue[name].output
+        self._types[letter] = Type(output.kind, many=output.many or " each=" in line)
+        self._steps += 1
+
+    def rules(self) -> str:
+        """Return the grammar of the next line with its line break, or of nothing more; empty when none may follow."""
+        if self._ended or self._steps >= MOST_STEPS:
+            return ""
+        calls = {tool.id: list(self._calls(tool)) for tool in self._catalogue.values()}
+        line = f'"{LETTERS[self._steps]} " call "\\n"'
+        rules = [
+            f"root ::= {line} | refuse" if not self._steps else f"root ::= ({line})?",
+            'refuse ::= ("refuse " | "ask ") free "\\n"',
+            "call ::= " + " | ".join(f"t{i}" for i, found in enumerate(calls.values()) if found),
+            *(f"t{i} ::= " + " | ".join(found) for i, found in enumerate(calls.values()) if found),
+            *(f"{_rule_of(type)} ::= {_any_of(self._names(type))}" for type in dict.fromkeys(self._types.values())),
+            f"asked ::= {_any_of(self._names(*CONDITIONS))}" if self._names(*CONDITIONS) else "",
+            'free ::= "\\"" ([^"\\\\\\n] | "\\\\" ["\\\\/bfnrt]){1,300} "\\""',
+            *_string_rules(self._words),
+            f"color ::= {_any_of(list(map(_quoted, self._colors)))}",
+            *(f"{name} ::= {rule}" for name, rule in _PLAIN.items()),
+        ]
+        return "\n".join(filter(None, rules)) + "\n"
+
+    def _names(self, *types: Type) -> list[str]:
+        return [name for name, type in self._types.items() if type in types]
+
+    def _calls(self, tool: Tool) -> Iterator[str]:
+        """Yield the ways to call a tool now: once, and once per item of each list that there is for a port."""
+        for each in (None, *(port for port in tool.ports.values() if self._lists(tool, port))):
+            rule = self._call(tool, each)
+            if rule:
+                yield rule
+
+    def _lists(self, tool: Tool, port: Port) -> bool:
+        return not port.type.many and not tool.output.many and bool(self._names(Type(port.type.kind, many=True)))
+
+    def _call(self, tool: Tool, each: Port | None) -> str:
+        """Return a rule without brackets around it; empty when something that the tool needs is not there."""
+        rule = f'"{tool.id}"'
+        for name, argument in arguments(tool):
+            value = self._reference(argument, each) if isinstance(argument, Port) else self._word(tool, argument)
+            needed = argument.required or argument is each
+            if needed and not value:
+                return ""
+            written = f'" {"" if argument.required else name + "="}" {value}'
+            if value:
+                rule += f" {written}" if needed else f" ({written})?"
+        rule += f' " each={each.name}"' if each else ""
+        return rule + (' ((" when=" | " unless=") asked)?' if self._names(*CONDITIONS) else "")
+
+    def _reference(self, port: Port, each: Port | None) -> str:
+        """Return the rule of what can be wired to a port; empty where nothing can."""
+        many = Type(port.type.kind, many=True)
+        if port is each:
+            return _rule_of(many)
+        one = _rule_of(Type(port.type.kind)) if self._names(Type(port.type.kind)) else ""
+        if not port.type.many:
+            return one
+        whole = _rule_of(many) if self._names(many) else ""
+        listed = f'"[" {one} ("," {one})* "]"' if one else ""
+        return "(" + " | ".join(filter(None, [listed, whole])) + ")" if listed or whole else ""
+
+    def _word(self, tool: Tool, param: Param) -> str:
+        """Return the rule of a parameter: a plain value, or a reference to one."""
+        kinds = [Type(kind) for kind in param.accepts]
+        found = [self._values[tool.id, param.name], *(_rule_of(kind) for kind in kinds if self._names(kind))]
+        return found[0] if len(found) == 1 else "(" + " | ".join(found) + ")"
+
+    def _value(self, param: Param) -> str:
+        """Return the rule of a plain value of a parameter."""
+        schemas = [param.schema, *param.schema.get("anyOf", ())]
+        for schema in schemas:
+            if "enum" in schema:
+                return "(" + _any_of([json.dumps(choice) for choice in schema["enum"]]) + ")"
+        types = {schema.get("type") for schema in schemas}
+        if "array" in types:
+            return "strings"
+        if "boolean" in types:
+            return "boolean"
+        if types & {"number", "integer"}:
+            return "number"
+        if self._words is None or any("pattern" in schema for schema in schemas) or _fits(param.check, _NONSENSE):
+            return "string"
+        return "color"
+
+
+_NONSENSE = "qx qx"
+_PLAIN: Mapping[str, str] = {
+    "strings": '"[" string ("," string)* "]"',
+    "number": '"-"? [0-9]{1,5} ("." [0-9]{1,3})?',
+    "boolean": '"true" | "false"',
+}
+
+
+def _rule_of(type: Type) -> str:
+    return f"any{type.kind}" + ("s" if type.many else "")
+
+
+def _any_of(names: Sequence[str]) -> str:
+    return " | ".join(map(_quoted, names))
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _fits(check: Callable[[str], object], text: str) -> bool:
+    try:
+        check(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _string_rules(words: Sequence[str] | None) -> list[str]:
+    if words is None:
+        return ["string ::= free"]
+    literals = [_quoted(json.dumps(word, ensure_ascii=False)[1:-1]) for word in words]
+    return [
+        'string ::= "\\"" word (" " word){0,60} "\\""',
+        "word ::= [0-9#] [0-9a-f:.%/-]{0,8} | " + " | ".join(literals),
+    ]
