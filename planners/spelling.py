@@ -49,8 +49,8 @@ def near(word: str) -> list[str]:
 @cache
 def vocabulary() -> Counter[str]:
     """Return the words that the planner was trained on, and how often each stands in the phrases."""
-    from .training.compose import JOINERS
     from .training.followups import COUNTERS, FINDERS, NOTHING_ELSE, OTHERWISE, READERS
+    from .training.joining import JOINERS
     from .training.noise import WRAPS
 
     lines = [line for name, section in phrases().items() if "foreign" not in name for line in section]

@@ -47,12 +47,14 @@ def told(catalogue: Catalogue) -> str:
 CONTENDERS: dict[str, Callable[[], Planner]] = {
     "base": lambda: ToldPlanner(None),
     "told": lambda: ToldPlanner(ADAPTER),
+    "once": lambda: EmbeddedPlanner(tries=1),
 }
-"""`base`: the embedded model without its adapter, told the tools; `told`: with the adapter, and told the tools."""
+"""`base`: the embedded model without its adapter, told the tools; `told`: with the adapter, and told the tools; `once`:
+with the adapter, and the first answer counts."""
 
 
 def load_contender(spec: str) -> Planner:
-    """Return the planner of a name: `base`, `told`, or as for `load_planner`. Raises UsageError for others."""
+    """Return the planner of a name: `base`, `told`, `once`, or as for `load_planner`. Raises UsageError for others."""
     return CONTENDERS[spec]() if spec in CONTENDERS else load_planner(spec)
 
 

@@ -8,11 +8,13 @@ from itertools import islice
 import pytest
 
 from diptych.planners.notation import read_steps, write_steps
+from diptych.planners.plan import Step
 from diptych.planners.training.banks import holdout, phrases
-from diptych.planners.training.compose import Composer
+from diptych.planners.training.compose import Composer, Example
 from diptych.planners.training.draft import Draft
 from diptych.planners.training.evaluate import measure, outcome
 from diptych.planners.training.intents import INTENTS
+from diptych.planners.training.joining import AND
 from diptych.planners.training.noise import misspell, strip_marks
 from diptych.planners.training.slots import Target, query_of
 from diptych.tools.catalogue import load_catalogue
@@ -101,3 +103,46 @@ def test_measure_counts_failures_as_zero() -> None:
     assert measure(lambda request, inputs: right[request], examples, CATALOGUE).summary()["exact"] == 1.0
     broken = measure(lambda request, inputs: "nonsense", examples, CATALOGUE).summary()
     assert (broken["valid"], broken["exact"], broken["node_f1"]) == (0.0, 0.0, 0.0)
+
+
+def made(sort: str, count: int = 40) -> list[tuple[Example, list[Step]]]:
+    """Examples of one sort with their steps."""
+    composer = Composer(CATALOGUE, 21)
+    examples = [getattr(composer, sort)() for _ in range(count)]
+    return [(e, read_steps(e.answer, e.inputs, CATALOGUE)[0]) for e in examples]
+
+
+def test_the_rest_of_a_thing_is_all_but_the_thing() -> None:
+    for example, steps in made("complement"):
+        masks = [step.args["mask"] for step in steps if step.args.get("mask") and step.tool != "invert"]
+        inverted = {f"${step.id}": step.args["mask"] for step in steps if step.tool == "invert"}
+        first, second = masks
+        assert inverted.get(second) == first or inverted.get(first) == second, example
+
+
+def test_a_count_as_a_condition_holds_from_the_number_that_was_said() -> None:
+    for example, steps in made("_counting"):
+        exists = next(step for step in steps if step.tool == "exists")
+        edits = [step for step in steps if step.when]
+        said = {int(word) for word in example.request.split() if word.isdigit()}
+        assert edits and exists.args["at_least"] >= 2
+        assert not said or {exists.args["at_least"], exists.args["at_least"] - 1} & said or len(said) > 1, example
+
+
+def test_two_wishes_in_another_language_are_of_one_language() -> None:
+    languages = {line.partition("|")[0].strip() for line in phrases()["foreign_frames"]}
+    assert set(AND) <= languages
+    for example, steps in made("foreign_compound"):
+        assert len([step for step in steps if CATALOGUE[step.tool].output.kind != "Mask"]) >= 2, example
+
+
+def test_parts_of_a_picture_are_kept_or_cut_by_the_numbers_that_were_said() -> None:
+    composer = Composer(CATALOGUE, 22)
+    for kind in ("crop_off", "crop_sides"):
+        for _ in range(20):
+            clause = composer.clause(kind)
+            draft = Draft("$photo")
+            composer.build(clause, draft, ("photo",))
+            cut = clause.slots["rim"].value
+            assert draft.steps[0].args["percent"] == 100 - (cut if kind == "crop_off" else 2 * cut)
+            assert [step.tool for step in draft.steps] == ["part", "crop"]

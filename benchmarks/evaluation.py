@@ -1,0 +1,88 @@
+"""Every set of requests, planned by the embedded model in three ways: `python benchmarks/evaluation.py --data FOLDER`.
+
+`base` is the model without its adapter, told the tools that are nearest to the request; `once` has the adapter and
+one answer; `embedded` draws an answer again that is no valid plan. For the catalogues of others, which the adapter was
+not trained on, the tools are told to it as well (`told`). Failures count as zero. FOLDER holds the public sets' files;
+without it only our own sets are measured. About half an hour on two cores; `--limit` takes so many requests of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from diptych.planners.evaluation.contenders import load_contender
+from diptych.planners.evaluation.harness import Row, costs, evaluate, summarize
+from diptych.planners.evaluation.items import DATA
+from diptych.planners.evaluation.mistakes import mistakes
+from diptych.planners.evaluation.sets import Set, load_set
+
+RESULTS = Path(__file__).parent / "results" / "evaluation.json"
+OURS = ("held-out", "strangers")
+PUBLIC = ("edits", "visprog")
+FOREIGN = ("gta", "taskbench")
+FEW = 60
+"""Requests of a set that the model without its adapter is asked: it is an order of magnitude slower."""
+MANY = 800
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=os.environ.get(DATA))
+    parser.add_argument("--limit", type=int, default=MANY, help="requests of each set with the adapter")
+    parser.add_argument("--sets", nargs="*", help="only these; the others' figures stay as they are")
+    args = parser.parse_args()
+    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if args.sets and RESULTS.exists() else {}
+    rows = found.get("rows", [])
+    for name in args.sets or (*OURS, *((*PUBLIC, *FOREIGN) if args.data else ())):
+        chosen = load_set(name, args.data)
+        ways = ("base", "told") if name in FOREIGN else ("base", "once", "embedded")
+        for way in ways:
+            limit = min(args.limit, FEW if way == "base" else MANY)
+            rows = [row for row in rows if (row["set"], row["planner"]) != (name, way)]
+            rows.append(_measured(chosen, way, limit))
+            print(json.dumps({key: value for key, value in rows[-1].items() if key != "mistakes"}), flush=True)
+    document = {"rows": rows, "goals": _goals(rows)}
+    RESULTS.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _measured(chosen: Set, way: str, limit: int) -> dict[str, Any]:
+    """Return the figures of one way on one set, and its most frequent mistakes."""
+    answers: list[Row] = list(evaluate(load_contender(way), chosen, limit))
+    asked = {row.id for row in answers}
+    items = [item for item in chosen.items if item.id in asked]
+    return {
+        "set": chosen.name,
+        "planner": way,
+        "items": len(answers),
+        "of": len(chosen.items),
+        "figures": {figure.name: round(figure.value or 0.0, 4) for figure in summarize(answers)},
+        "costs": {name: round(value, 3) for name, value in costs(answers).items()},
+        "mistakes": [asdict(mistake) for mistake in mistakes(items, answers, chosen.catalogue)],
+    }
+
+
+def _goals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what the best way on each set is to reach, where that was measured."""
+    wanted = (
+        ("held-out", "embedded", "exact", 0.92),
+        ("held-out", "embedded", "node_f1", 0.97),
+        ("held-out", "embedded", "valid", 1.0),
+        ("edits", "embedded", "job", 0.9),
+        ("gta", "told", "node_f1", 0.6),
+    )
+    figures = {(row["set"], row["planner"]): row["figures"] for row in rows}
+    goals = []
+    for name, way, figure, goal in wanted:
+        value = figures.get((name, way), {}).get(figure)
+        if value is not None:
+            goals.append({"name": f"{name}: {figure}", "value": value, "goal": goal, "met": value >= goal})
+    return goals
+
+
+if __name__ == "__main__":
+    main()
