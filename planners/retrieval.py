@@ -59,6 +59,11 @@ def vector_of(text: str) -> Array:
     return _vector(text)
 
 
+def vectors_of(texts: Sequence[str]) -> Array:
+    """Return the unit vectors (N, 384) of texts, made together. Raises ToolError without the weights."""
+    return np.stack([embedding.vector for embedding in _embedder().embed(texts)])
+
+
 def _fed(name: str, ranked: Sequence[str], catalogue: Catalogue) -> Iterator[str]:
     """Yield a tool, then those that give the kinds of value that it takes, then what these take, and so on.
 

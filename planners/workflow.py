@@ -61,6 +61,7 @@ class WorkflowPlanner:
     """Answers every request with the plan of a file."""
 
     reads_problems: ClassVar[bool] = False
+    reads_history: ClassVar[bool] = False
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)

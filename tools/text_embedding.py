@@ -22,6 +22,8 @@ from .weights import locate
 
 MAX_TOKENS = 128
 """Longer phrases are cut, as in the training of the network."""
+_MOST_AT_ONCE = 64
+"""Phrases; what lies between the layers stays some ten megabytes."""
 
 
 class MiniLm(TextEmbedder):
@@ -57,38 +59,53 @@ class MiniLm(TextEmbedder):
         return cls(tokenizer, tensors, heads, layers, config["layer_norm_eps"])
 
     def embed(self, phrases: Sequence[str]) -> list[Embedding]:
-        """Return one unit vector per phrase, in their order; near vectors mean alike."""
-        return [Embedding(self._vector(phrase)) for phrase in phrases]
+        """Return one unit vector per phrase, in their order; near vectors mean alike.
 
-    def _vector(self, phrase: str) -> Array:
-        ids = self._tokenizer.encode(phrase).ids
-        table = self._tensors["embeddings.word_embeddings.weight"][ids]  # (T, D)
-        table = table + self._tensors["embeddings.position_embeddings.weight"][: len(ids)]
+        Phrases of one length go through the network together: for a few words, reading its weights is most of the work.
+        """
+        ids = [self._tokenizer.encode(phrase).ids for phrase in phrases]
+        places: dict[int, list[int]] = {}
+        for place, tokens in enumerate(ids):
+            places.setdefault(len(tokens), []).append(place)
+        found: dict[int, Embedding] = {}
+        for alike in places.values():
+            for start in range(0, len(alike), _MOST_AT_ONCE):
+                chunk = alike[start : start + _MOST_AT_ONCE]
+                vectors = self._vectors(np.array([ids[place] for place in chunk]))
+                found |= zip(chunk, map(Embedding, vectors), strict=True)
+        return [found[place] for place in range(len(ids))]
+
+    def _vectors(self, ids: Array) -> Array:
+        """Return unit vectors (B, D) for token ids (B, T)."""
+        table = self._tensors["embeddings.word_embeddings.weight"][ids]  # (B, T, D)
+        table = table + self._tensors["embeddings.position_embeddings.weight"][: ids.shape[1]]
         table = table + self._tensors["embeddings.token_type_embeddings.weight"][0]
         states = self._norm(table, "embeddings.LayerNorm")
         for layer in range(self._layers):
             states = self._block(states, f"encoder.layer.{layer}")
-        mean = states.mean(axis=0)  # (D,)
-        return np.asarray(mean / np.linalg.norm(mean))
+        mean = states.mean(axis=1)  # (B, D)
+        return np.asarray(mean / np.linalg.norm(mean, axis=-1, keepdims=True))
 
     def _block(self, states: Array, name: str) -> Array:
-        """One encoder layer: attention, then a two-layer network, each added and normalised. (T, D) → (T, D)."""
+        """One encoder layer: attention, then a two-layer network, each added and normalised. (B, T, D) → (B, T, D)."""
         attended = self._dense(self._attend(states, f"{name}.attention.self"), f"{name}.attention.output.dense")
         states = self._norm(states + attended, f"{name}.attention.output.LayerNorm")
         widened = _gelu(self._dense(states, f"{name}.intermediate.dense"))
         return self._norm(states + self._dense(widened, f"{name}.output.dense"), f"{name}.output.LayerNorm")
 
     def _attend(self, states: Array, name: str) -> Array:
-        length, width = states.shape
+        count, length, width = states.shape
         parts = [self._dense(states, f"{name}.{part}") for part in ("query", "key", "value")]
-        query, key, value = (p.reshape(length, self._heads, -1).transpose(1, 0, 2) for p in parts)  # (H, T, D/H)
-        scores = query @ key.transpose(0, 2, 1) / np.sqrt(width // self._heads, dtype=np.float32)  # (H, T, T)
+        query, key, value = (p.reshape(count, length, self._heads, -1).swapaxes(1, 2) for p in parts)  # (B, H, T, D/H)
+        scores = query @ key.swapaxes(2, 3) / np.sqrt(width // self._heads, dtype=np.float32)  # (B, H, T, T)
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)
-        return np.asarray((weights @ value).transpose(1, 0, 2).reshape(length, width))
+        return np.asarray((weights @ value).swapaxes(1, 2).reshape(count, length, width))
 
     def _dense(self, states: Array, name: str) -> Array:
-        return np.asarray(states @ self._tensors[f"{name}.weight"].T + self._tensors[f"{name}.bias"])
+        flat = states.reshape(-1, states.shape[-1])  # one product, not one per phrase
+        dense = flat @ self._tensors[f"{name}.weight"].T + self._tensors[f"{name}.bias"]
+        return np.asarray(dense.reshape(*states.shape[:-1], -1))
 
     def _norm(self, states: Array, name: str) -> Array:
         centered = states - states.mean(axis=-1, keepdims=True)
