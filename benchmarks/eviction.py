@@ -30,7 +30,8 @@ from diptych.orchestrator.estimates import Measure
 from diptych.orchestrator.eviction import Policy, Resident, least_recently_used, next_use
 from diptych.orchestrator.pool import ModelPool, lease_name
 from diptych.orchestrator.scheduler import Scheduler, Task
-from diptych.orchestrator.state import RunState, remaining_path
+from diptych.orchestrator.state import RunState
+from diptych.orchestrator.structure import remaining_path
 from diptych.orchestrator.turns import Ahead, next_uses
 from diptych.planners.notation import read_steps
 from diptych.planners.plan import Plan, parse_plan

@@ -1,7 +1,7 @@
 """A folder of 60 photos through a 6-step workflow: `python benchmarks/folder.py`, into results/folder.json.
 
 `map_plan` against a plain loop over the very same tool functions, models loaded once, on the same cores. The two
-take turns of ten photos each, so that whatever else the machine does falls on both. Then the map is started once
+take turns of twenty photos each, so that whatever else the machine does falls on both. Then the map is started once
 more, as a person would (all rows stand), and once with its rows forgotten (all results are known, but every picture
 is decoded, and its result encoded and written again).
 """
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 from tests.photos import photo_path  # noqa: E402
 
-PHOTOS, TURN, SIZE_WH = 60, 10, (1280, 1600)
+PHOTOS, TURN, SIZE_WH = 60, 20, (1280, 1600)
 """Photos in all, photos in a turn, and their size: 2 megapixels."""
 COLD_GOAL, SECOND_GOAL = 1.7, 20.0
 PLAN = parse_plan(

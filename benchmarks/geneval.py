@@ -21,6 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ from diptych.orchestrator.verdicts import Checked
 from diptych.planners.checklist import Checklist, Relation, Thing
 from diptych.planners.checklist_reader import read_prompt
 from diptych.planners.plan import Plan, parse_plan
+from diptych.tools.measures.calibration import calibration_of
+from diptych.tools.profiles import load_profile
 from diptych.tools.tiny import geneval
 from diptych.tools.tiny.scenes import KINDS
 from diptych.tools.tiny.shape_finder import find_shapes
@@ -73,7 +76,7 @@ def plan_of(case: Case, seed: int, *, exact: bool) -> Plan:
     ]
     plan = parse_plan({"request": case.task.prompt, "inputs": {}, "steps": steps, "outputs": ["$drawn"]})
     read = checklist_of(case.task) if exact else read_prompt(case.task.prompt)
-    return plan.model_copy(update={"checks": promised(read, "$drawn")})
+    return plan.model_copy(update={"checks": promised(read, "$drawn", calibration_of(load_profile("tiny")))})
 
 
 def checklist_of(task: geneval.Task) -> Checklist:
@@ -122,6 +125,7 @@ def measure(case: Case, exact: bool) -> dict[str, Any]:
         "seed": case.seed,
         "ways": found,
         "first": (samples[0][0] == 1.0, right(case.task, samples[0][1])),
+        "last": (score(result) == 1.0, right(case.task, result.pictures[0])),
         "pixels": [a.pixels for a in attempts if a.outcome == "kept" and a.rung == "local" and a.pixels is not None],
         "share": [a.share for a in attempts],
         "worse": result.search is not None and result.search.score < result.search.first_score,
@@ -152,11 +156,10 @@ def _states(result: Result, first: tuple[float, Image], budgets: Sequence[int]) 
         yield state
 
 
-def cases(per_kind: int, seeds: int, hard: int) -> list[Case]:
-    six = [
-        Case(task, 1000 * n + s, BUDGETS[-1]) for n, task in enumerate(geneval.tasks(per_kind)) for s in range(seeds)
-    ]
-    compound = geneval.tasks(hard, (HARD,)) if hard else []
+def cases(per_kind: int, seeds: int, hard: int, start: int = 0) -> list[Case]:
+    tasks = geneval.tasks(per_kind, start=start) if per_kind else []
+    six = [Case(task, 1000 * n + s, BUDGETS[-1]) for n, task in enumerate(tasks) for s in range(seeds)]
+    compound = geneval.tasks(hard, (HARD,), start=start) if hard else []
     return six + [Case(task, 10**6 + n, HARD_BUDGETS[-1]) for n, task in enumerate(compound)]
 
 
@@ -170,6 +173,12 @@ def overall(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Return the mean over the six tasks, as GenEval takes it."""
     tables = [table([row for row in rows if row["kind"] == kind]) for kind in KINDS[:6]]
     return {w: {b: statistics.fmean(t[w][b] for t in tables) for b in tables[0][w]} for w in WAYS}
+
+
+def ends(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Return how often the loop went from what to what, each as the checks and the judge see it."""
+    words = {(p, r): f"{'passed' if p else 'failed'} and {'right' if r else 'wrong'}" for p in (0, 1) for r in (0, 1)}
+    return dict(Counter(f"{words[tuple(row['first'])]} → {words[tuple(row['last'])]}" for row in rows).most_common())
 
 
 def summary(rows: Sequence[dict[str, Any]], given: argparse.Namespace) -> dict[str, Any]:
@@ -186,6 +195,7 @@ def summary(rows: Sequence[dict[str, Any]], given: argparse.Namespace) -> dict[s
         "checklist": "exact" if given.exact else "read by the embedded model",
         "overall": overall(six) if six else {},
         "kinds": kinds,
+        "ends": {name: ends(part) for name, part in (("six tasks", six), (HARD, hard)) if part},
         "agreement of checks and judge": statistics.fmean(agree),
         "false alarms": statistics.fmean(true and not passed for row in rows for passed, true in [row["first"]]),
         "overlooked": statistics.fmean(passed and not true for row in rows for passed, true in [row["first"]]),
@@ -250,12 +260,13 @@ def main() -> None:
     parser.add_argument("--per-kind", type=int, default=34, help="prompts of each of the six tasks")
     parser.add_argument("--seeds", type=int, default=3, help="pictures of each prompt")
     parser.add_argument("--hard", type=int, default=100, help="compound scenes")
+    parser.add_argument("--start", type=int, default=0, help="first seed of the prompts: others to develop with")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--exact", action="store_true", help="checks from the task itself instead of the prompt")
     parser.add_argument("--out", type=Path, default=RESULTS / "geneval.json")
     parser.add_argument("--curves", type=Path, default=RESULTS.parents[1] / "docs" / "geneval.png")
     given = parser.parse_args()
-    todo = cases(given.per_kind, given.seeds, given.hard)
+    todo = cases(given.per_kind, given.seeds, given.hard, given.start)
     rows: list[dict[str, Any]] = []
     with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
         for future in as_completed([pool.submit(measure, case, given.exact) for case in todo]):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .provenance import Provenance, read_provenance
     from .result import Result
     from .search import Repair
+    from .session import Reply, Session
 
 _HOMES = {
     "Control": "policy",
@@ -30,7 +31,9 @@ _HOMES = {
     "Policy": "policy",
     "Provenance": "provenance",
     "Repair": "search",
+    "Reply": "session",
     "Result": "result",
+    "Session": "session",
     "StepRecord": "engine",
     "ask": "api",
     "map_plan": "mapping",
@@ -49,7 +52,9 @@ __all__ = [
     "Policy",
     "Provenance",
     "Repair",
+    "Reply",
     "Result",
+    "Session",
     "StepRecord",
     "ask",
     "map_plan",

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..planners.library import Library
 from ..planners.plan import Plan
-from ..planners.planner import Planner, as_text, input_names, load_planner
+from ..planners.planner import Planner, Turn, as_text, input_names, load_planner
 from ..planners.seeds import with_seeds
 from ..tools.catalogue import Catalogue, load_catalogue
 from ..tools.errors import PlanError, Problem, UsageError
 from ..tools.profiles import Profile
 from ..tools.profiles.choosing import choose_profile
 from ..tools.values import Image
-from .engine import MakeExecutor, local
 from .forecast import PreviewedStep, preview_plan
 from .inputs import Given, file_names, plan_inputs, to_value
 from .lanes import Lanes
@@ -26,7 +25,7 @@ from .policy import Control, Policy
 from .result import Result
 from .resuming import PART_OF, Left, find_inputs, left_by
 from .search import DEFAULT_REPAIR, Repair
-from .work import OnEvent, Options, Work, limits_of, shelf
+from .work import OnEvent, Options, Placing, Work, here, limits_of, shelf
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -47,22 +46,24 @@ def run(
     policy: Policy | None = None,
     catalogue: Catalogue | None = None,
     lanes: int | Lanes | None = None,
-    executor: MakeExecutor = local,
+    executor: Placing = here,
     repair: Repair | None = DEFAULT_REPAIR,
     notes: Mapping[str, Any] | None = None,
+    history: Sequence[Turn] = (),
 ) -> Result:
     """Do what a sentence asks with some pictures, look at the result, and repair it until its checks pass.
 
     The pictures are PIL images, paths or Images; they become the inputs photo, photo2, … Refusals and failures
     come back as a Result. `repair` bounds what is tried when a check fails; None reports the checks and repairs
-    nothing. `notes` are plain values that are kept with the run in the log.
+    nothing. `notes` are plain values that are kept with the run in the log. `history` is told to the planner: what was
+    asked before in the same session (see `Session`).
     Raises UsageError when the call itself is wrong: an empty request, an unreadable file, an unknown profile or
     planner.
     """
     kept = {**(notes or {}), **({"planner": planner} if isinstance(planner, str) else {})}
     words = _checked(request)
     given = dict(zip(input_names(len(images)), images, strict=True))
-    inputs = {name: _picture(image, name) for name, image in given.items()}
+    inputs = {name: as_picture(image, name) for name, image in given.items()}
     chosen = load_planner(planner) if isinstance(planner, str) else planner
     pictures = list(inputs.values())
     options = Options(
@@ -77,11 +78,11 @@ def run(
         executor=executor,
         notes=kept,
         repair=repair,
-        replan=_replanning(words, pictures, chosen, catalogue or load_catalogue()),
+        replan=_replanning(words, pictures, chosen, catalogue or load_catalogue(), history),
     )
     work = Work(options, words, inputs, file_names(given))
-    result = work.carry_out(lambda limits: make_plan(words, pictures, chosen, limits))
-    if use_store:
+    result = work.carry_out(lambda limits: make_plan(words, pictures, chosen, limits, history))
+    if use_store and not history:  # what only has a meaning after something else is no example
         _remember(words, result, home)
     return result
 
@@ -106,7 +107,7 @@ def plan(
 ) -> Plan:
     """Return the checked plan for a request; nothing runs. Raises Refusal, PlanError and UsageError."""
     words = _checked(request)
-    pictures = [_picture(image, name) for name, image in zip(input_names(len(images)), images, strict=True)]
+    pictures = [as_picture(image, name) for name, image in zip(input_names(len(images)), images, strict=True)]
     chosen = load_planner(planner) if isinstance(planner, str) else planner
     limits = limits_of(catalogue or load_catalogue(), choose_profile(profile).profile)
     return make_plan(words, pictures, chosen, limits)
@@ -124,7 +125,7 @@ def run_plan(
     policy: Policy | None = None,
     catalogue: Catalogue | None = None,
     lanes: int | Lanes | None = None,
-    executor: MakeExecutor = local,
+    executor: Placing = here,
     repair: Repair | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> Result:
@@ -175,7 +176,7 @@ def _gone_on_with(
         return None
     try:
         inputs = find_inputs(left.facts.get("inputs", {}), kept.store)
-        profile = choose_profile(left.facts.get("profile", "auto")).profile
+        profile = choose_profile(left.profile).profile
         make = _maker(run.request, left, [value for value in inputs.values() if isinstance(value, Image)])
     except UsageError as error:
         kept.log.finish(run.id, "failed", {"reason": str(error)})
@@ -216,12 +217,12 @@ def history(home: str | Path | None = None) -> Log:
 
 
 def _replanning(
-    request: str, images: Sequence[Image], planner: Planner, catalogue: Catalogue
+    request: str, images: Sequence[Image], planner: Planner, catalogue: Catalogue, history: Sequence[Turn]
 ) -> Callable[[Sequence[Problem]], Plan] | None:
     """Return what asks a planner once more, told what was seen; None for one that does not read that."""
     if not getattr(planner, "reads_problems", True):
         return None
-    return lambda problems: planner.plan(request, images, catalogue.planned, problems=problems)
+    return lambda problems: planner.plan(request, images, catalogue.planned, history, problems)
 
 
 def _checked_plan(plan: Plan, limits: Limits) -> Plan:
@@ -240,7 +241,8 @@ def _checked(request: str) -> str:
     return words
 
 
-def _picture(given: Given, name: str) -> Image:
+def as_picture(given: Given, name: str) -> Image:
+    """Return a picture that was handed in. Raises UsageError that names the input."""
     value = to_value(given, "Image", name)
     assert isinstance(value, Image)
     return value

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..tools.values import Value, decode
 from .blob_files import BlobFiles
-from .database import Database
+from .database import Database, insert
 
 SMALL_BYTES = 16 << 10
 """Values up to this size live in the database: below it a row is cheaper to write than a file (measured)."""
@@ -52,7 +52,7 @@ INSERT INTO total VALUES (0, 0, 0)
 """
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Stored:
     """What a key leads to: the digests of one value, or of a list of them."""
 
@@ -73,19 +73,16 @@ class Batch:
     found: dict[str, None] = field(default_factory=dict)
     """Keys that were put or asked for, the last one last."""
     used: dict[str, None] = field(default_factory=dict)
-    """Digests that were put, pinned or asked for, the last one last."""
+    """Digests that were put or asked for, the last one last."""
 
     def touch(self, key: str, digests: Iterable[str]) -> None:
         """Note the use of a result and its parts."""
-        self.found.pop(key, None)
-        self.found[key] = None
+        found, used = self.found, self.used
+        found.pop(key, None)
+        found[key] = None
         for digest in digests:
-            self.use(digest)
-
-    def use(self, digest: str) -> None:
-        """Note the use of a blob."""
-        self.used.pop(digest, None)
-        self.used[digest] = None
+            used.pop(digest, None)
+            used[digest] = None
 
     def add(self, later: Batch) -> None:
         """Take in what came later."""
@@ -154,7 +151,7 @@ class Blobs:
             raise ValueError(f"holds {value.digest}")
         return value
 
-    def write(self, batch: Batch, pinned: Collection[str]) -> set[str]:
+    def write(self, batch: Batch, pinned: Container[str]) -> set[str]:
         """Make a batch durable, all of it or nothing; returns the digests that had to go, none of them pinned."""
         blobs: list[_Blob] = []
         try:
@@ -199,7 +196,7 @@ class Blobs:
         self._files.adopt(blob.part, blob.digest)
         blob.part = None
 
-    def _insert(self, rows: sqlite3.Connection, batch: Batch, blobs: list[_Blob], pinned: Collection[str]) -> set[str]:
+    def _insert(self, rows: sqlite3.Connection, batch: Batch, blobs: list[_Blob], pinned: Container[str]) -> set[str]:
         for blob in blobs:
             if blob.data is None:
                 self._move_into_place(blob)
@@ -214,36 +211,30 @@ class Blobs:
     @staticmethod
     def _insert_blobs(rows: sqlite3.Connection, blobs: list[_Blob], turns: dict[str, int]) -> int:
         """Add the rows that are not there yet, note the uses of the others, and return the bytes that were added."""
-        listed = json.dumps([blob.digest for blob in blobs])
-        known = {row[0] for row in rows.execute(f"SELECT digest FROM blobs WHERE digest IN ({_LISTED})", (listed,))}
-        new = {blob.digest: blob for blob in blobs if blob.digest not in known}
-        rows.executemany(
-            "INSERT INTO blobs (digest, bytes, used, data) VALUES (?, ?, ?, ?)",
-            ((blob.digest, blob.size, turns[blob.digest], blob.data) for blob in new.values()),
-        )
-        uses = ((turn, digest) for digest, turn in turns.items() if digest not in new)
+        (last,) = rows.execute("SELECT coalesce(max(id), 0) FROM blobs").fetchone()
+        lines = [(blob.digest, blob.size, turns[blob.digest], blob.data) for blob in blobs]
+        added = insert(rows, "blobs (digest, bytes, used, data)", lines, "ON CONFLICT DO NOTHING")
+        written = {blob.digest for blob in blobs} if added == len(blobs) else set[str]()
+        uses = ((turn, digest) for digest, turn in turns.items() if digest not in written)
         rows.executemany("UPDATE blobs SET used = ? WHERE digest = ?", uses)
-        return sum(blob.size for blob in new.values())
+        (nbytes,) = rows.execute("SELECT coalesce(sum(bytes), 0) FROM blobs WHERE id > ?", (last,)).fetchone()
+        return int(nbytes)
 
     @staticmethod
     def _insert_results(rows: sqlite3.Connection, batch: Batch, turns: dict[str, int]) -> int:
         """Add or replace the results, note the uses of the others, and return how many were added."""
 
-        def lines() -> Iterator[tuple[str, bool, int, str]]:
-            return ((" ".join(kept.digests), kept.many, turns[key], key) for key, kept in batch.results.items())
-
-        added = rows.executemany(
-            "INSERT INTO results (digests, many, used, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", lines()
-        ).rowcount
-        if added < len(batch.results):
-            rows.executemany("UPDATE results SET digests = ?, many = ?, used = ? WHERE key = ?", lines())
+        lines = [(" ".join(kept.digests), kept.many, turns[key], key) for key, kept in batch.results.items()]
+        added = insert(rows, "results (digests, many, used, key)", lines, "ON CONFLICT DO NOTHING")
+        if added < len(lines):
+            rows.executemany("UPDATE results SET digests = ?, many = ?, used = ? WHERE key = ?", lines)
         uses = ((turn, key) for key, turn in turns.items() if key not in batch.results)
         rows.executemany("UPDATE results SET used = ? WHERE key = ?", uses)
-        return max(added, 0)
+        return added
 
     # Throwing away
 
-    def _prune(self, rows: sqlite3.Connection, pinned: Collection[str]) -> set[str]:
+    def _prune(self, rows: sqlite3.Connection, pinned: Container[str]) -> set[str]:
         """Drop the blobs least recently used until there is room again, and the oldest keys beyond a bound."""
         held, results, _ = rows.execute("SELECT * FROM total").fetchone()
         if results > MOST_RESULTS:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..planners.plan import Step, referenced
 from ..tools.errors import ToolError
@@ -15,7 +15,7 @@ from ..tools.model import Model
 from ..tools.profiles import Profile
 from ..tools.tool import Port, Tool, Type
 from ..tools.values import KINDS, Number, Text, Value, Verdict
-from .keys import Digests, StepKey, revisions
+from .keys import Digests, StepKey, revisions, written
 
 Result = Value | tuple[Value, ...]
 """What flows along one edge: a value, or a list of them."""
@@ -96,13 +96,23 @@ class Call:
         return check_type(self.tool, self.tool.function(**arguments, **self.params, **models))
 
 
+class _Common(NamedTuple):
+    """What all calls of one tool have in common."""
+
+    key: StepKey
+    defaults: dict[str, Any]
+    plain: str
+    """The defaults as they stand in a key: most calls give no parameter."""
+    ports: list[Port]
+    """In the order of their names, as in a key."""
+
+
 class Binder:
     """Makes the calls of the steps of one run, which takes its values from `source`."""
 
     def __init__(self, profile: Profile, source: Source) -> None:
         self._profile, self._source = profile, source
-        self._common: dict[str, tuple[StepKey, dict[str, Any]]] = {}
-        """Tool → what all of its calls have in common: the beginning of their keys, and the defaults."""
+        self._common: dict[str, _Common] = {}
 
     def bind(self, step: Step, tool: Tool) -> list[Call]:
         """Return the calls that a step stands for: one, or one per item of its list.
@@ -116,33 +126,38 @@ class Binder:
         return [self._one(step, tool, item) for item in range(len(self._source.held(name).digests))]
 
     def _one(self, step: Step, tool: Tool, item: int | None) -> Call:
-        common = self._common.get(tool.id)
-        if common is None:
-            defaults = {param.name: param.default for param in tool.params.values()}
-            common = StepKey(tool.id, tool.version, revisions(tool, self._profile)), defaults
-            self._common[tool.id] = common
-        key, defaults = common
+        common = self._common.get(tool.id) or self._prepare(tool)
         source, args = self._source, step.args
         wires: dict[str, Wire] = {}
         inputs: dict[str, Digests] = {}
-        for port in tool.ports.values():
-            value = args.get(port.name)
-            wire = _wire(port, value, item if port.name == step.for_each else None, source) if value else None
-            if wire:
-                wires[port.name] = wire
-            inputs[port.name] = wire.digests(source) if wire else None
-        params = dict(defaults)
+        for port in common.ports:
+            name = port.name
+            value = args.get(name)
+            if value:
+                wire = wires[name] = _wire(port, value, item if name == step.for_each else None, source)
+                inputs[name] = wire.digests(source)
+            else:
+                inputs[name] = None
+        if len(wires) == len(args):
+            return Call(common.key.of(common.plain, inputs), tool, wires, common.defaults, source)
+        params = dict(common.defaults)
         for name, value in args.items():
             if name in params:
                 params[name] = _param(tool, name, value, item if name == step.for_each else None, source)
-        return Call(key.of(params, inputs), tool, wires, params, source)
+        return Call(common.key.of(written(params), inputs), tool, wires, params, source)
+
+    def _prepare(self, tool: Tool) -> _Common:
+        defaults = {param.name: param.default for param in tool.params.values()}
+        key = StepKey(tool.id, tool.version, revisions(tool, self._profile))
+        ports = sorted(tool.ports.values(), key=lambda port: port.name)
+        common = self._common[tool.id] = _Common(key, defaults, written(defaults), ports)
+        return common
 
 
-def _wire(port: Port, value: Any, item: int | None, source: Source) -> Wire | None:
-    names = tuple([name for name in map(referenced, value if isinstance(value, list) else (value,)) if name])
-    if not names:
-        return None
-    if not port.type.many and item is None and source.held(names[0]).many:
+def _wire(port: Port, value: Any, item: int | None, source: Source) -> Wire:
+    """Return what leads to a port; the references in a valid plan are `$` and a name."""
+    names = (value[1:],) if isinstance(value, str) else tuple([reference[1:] for reference in value])
+    if item is None and not port.type.many and source.held(names[0]).many:
         raise ToolError(f"argument {port.name!r} expects {port.type}, but '${names[0]}' gives a list of them")
     return Wire(names, port.type.many, item)
 

@@ -17,10 +17,11 @@ from ..tools.catalogue import load_catalogue
 from ..tools.errors import UsageError
 from ..tools.profiles.choosing import choose_profile
 from ..tools.weights import packaged
-from . import cli_eval, cli_library, cli_map
+from . import cli_chat, cli_eval, cli_library, cli_map
 from .cli_console import DONE, FAILED, INTERRUPTED, Surface, did_you_mean, guarded
-from .cli_map import On, Retries, StepTimeout
+from .cli_map import On, Retries, Settings, StepTimeout
 from .policy import Policy
+from .setting import parse_settings
 
 app = typer.Typer(
     name="diptych",
@@ -53,6 +54,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no n
 NoMetadata = Annotated[bool, typer.Option("--no-metadata", help="Keep the plan out of the PNG.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute everything, keep nothing.")]
 Repairing = Annotated[bool, typer.Option("--repair/--no-repair", help="Repair the result until its checks pass.")]
+Must = Annotated[
+    str, typer.Option("--must", help="What else the picture must show: repaired until it does.", metavar="WORDS")
+]
 Budget = Annotated[float | None, typer.Option("--budget", help="Time for all repairs.", metavar="SECONDS")]
 
 
@@ -65,10 +69,12 @@ def run_command(
     planner: PlannerName = "embedded",
     workflow: Workflow = None,
     input: Inputs = None,
+    set_: Settings = None,
     report: Annotated[Path | None, typer.Option("--report", help="Write the run as one web page.")] = None,
     on: On = "local",
     repair: Repairing = True,
     budget: Budget = None,
+    must: Must = "",
     step_timeout: StepTimeout = None,
     retries: Retries = 0,
     no_metadata: NoMetadata = False,
@@ -94,6 +100,8 @@ def run_command(
         on,
         cli_work.repair_of(repair, budget),
         Policy(step_timeout, retries),
+        parse_settings(set_ or []),
+        must,
     )
     return cli_work.run(job, _surface)
 
@@ -121,6 +129,7 @@ def plan_command(
     images: Images = None,
     workflow: Workflow = None,
     input: Inputs = None,
+    set_: Settings = None,
     svg: Annotated[Path | None, typer.Option("--svg", help="Draw the plan into this file.")] = None,
     save: Annotated[Path | None, typer.Option("--save", help="Write the plan as a workflow file.")] = None,
     profile: ProfileName = "auto",
@@ -133,7 +142,7 @@ def plan_command(
 
     words, pictures = _words_and_pictures(request, images, workflow)
     given = cli_work.parse_inputs(input or [])
-    job = cli_work.Job(words, pictures, None, profile, planner, workflow, given)
+    job = cli_work.Job(words, pictures, None, profile, planner, workflow, given, settings=parse_settings(set_ or []))
     return cli_plan.show(job, _surface, svg=svg, save=save)
 
 
@@ -142,6 +151,7 @@ def replay_command(
     file: Annotated[Path, typer.Argument(help="A PNG that Diptych wrote.", metavar="FILE.png")],
     out: Out = None,
     input: Inputs = None,
+    set_: Settings = None,
     profile: ProfileName = "auto",
     step_timeout: StepTimeout = None,
     retries: Retries = 0,
@@ -163,6 +173,7 @@ def replay_command(
             metadata=not no_metadata,
             cache=not no_cache,
             policy=Policy(step_timeout, retries),
+            settings=parse_settings(set_ or []),
         ),
         _surface,
     )
@@ -232,6 +243,7 @@ def fetch_command(
     return fetch_all(wanted, _surface)
 
 
+cli_chat.register(app, lambda: _surface)
 cli_map.register(app, lambda: _surface)
 cli_eval.register(app, lambda: _surface)
 cli_library.register(app, lambda: _surface)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -21,6 +22,8 @@ from .cli_console import DONE, INTERRUPTED, Surface
 
 if TYPE_CHECKING:
     from ..planners.evaluation.harness import Figure, Row
+    from ..planners.evaluation.items import Item
+    from ..planners.evaluation.mistakes import Mistake
     from ..planners.evaluation.sets import Set
 
 SetName = Annotated[str, typer.Option("--set", help="held-out, edits, edits-known, visprog, gta or taskbench.")]
@@ -50,17 +53,27 @@ def register(app: typer.Typer, surface: Callable[[], Surface]) -> None:
         limit: Limit = None,
         out: Out = None,
         data: Data = None,
+        mistakes: Annotated[
+            bool, typer.Option("--mistakes", help="Show the most frequent ones, with examples.")
+        ] = False,
         json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
         quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")] = False,
     ) -> int:
         """Measure how well a planner plans a set of requests; nothing of the plans runs."""
-        return evaluate_planner(set, planner, surface(), limit=limit, out=out, data=data)
+        return evaluate_planner(set, planner, surface(), limit=limit, out=out, data=data, show_mistakes=mistakes)
 
     app.add_typer(group, name="eval")
 
 
 def evaluate_planner(
-    name: str, planner: str, surface: Surface, *, limit: int | None, out: Path | None, data: Path | None
+    name: str,
+    planner: str,
+    surface: Surface,
+    *,
+    limit: int | None,
+    out: Path | None,
+    data: Path | None,
+    show_mistakes: bool = False,
 ) -> int:
     """Ask the planner, item by item; show the figures, also of what was done when it is stopped."""
     from ..planners.evaluation.contenders import load_contender
@@ -71,7 +84,8 @@ def evaluate_planner(
         check_place(out)
     contender = load_contender(planner)
     chosen = load_set(name, data)
-    total = len(sampled(chosen.items, limit))
+    items = sampled(chosen.items, limit)
+    total = len(items)
     surface.note(f"{chosen.name}: {total} of {len(chosen.items)} items; {chosen.about}")
     rows: list[Row] = []
     try:
@@ -86,29 +100,38 @@ def evaluate_planner(
         if rows:
             surface.told = True
             surface.warn(f"stopped after {len(rows)} of {total} items; these are their figures")
-            _tell(chosen, planner, rows, total, surface)
+            _tell(chosen, planner, items, rows, surface, show_mistakes)
         return INTERRUPTED
-    _tell(chosen, planner, rows, total, surface)
+    _tell(chosen, planner, items, rows, surface, show_mistakes)
     if out is not None:
         surface.note(f"rows: {out}")
     return DONE
 
 
-def _tell(chosen: Set, planner: str, rows: Sequence[Row], total: int, surface: Surface) -> None:
+def _tell(
+    chosen: Set, planner: str, items: Sequence[Item], rows: Sequence[Row], surface: Surface, show_mistakes: bool
+) -> None:
     from ..planners.evaluation.harness import by_kind, costs, summarize
+    from ..planners.evaluation.mistakes import mistakes
+    from .estimates import peak_mb
 
-    figures, spent = summarize(rows), costs(rows)
+    wrong = mistakes(items, rows, chosen.catalogue)
+
+    figures, spent = summarize(rows), {**costs(rows), "peak MiB": peak_mb()}
     name = "job" if any("job" in row.scores for row in rows) else "exact"
     kinds = by_kind(rows, name)
     surface.show(_page(f"{chosen.name}, planned by {planner}", figures, kinds if len(kinds) > 1 else [], name, spent))
+    if show_mistakes:
+        surface.show(_mistakes(wrong))
     surface.emit(
         {
-            "status": "done" if len(rows) == total else "cancelled",
+            "status": "done" if len(rows) == len(items) else "cancelled",
             "set": chosen.name,
             "planner": planner,
-            "items": {"asked": len(rows), "chosen": total, "in the set": len(chosen.items)},
+            "items": {"asked": len(rows), "chosen": len(items), "in the set": len(chosen.items)},
             "figures": [vars(figure) for figure in figures],
             f"{name} by kind": [vars(figure) for figure in kinds],
+            "mistakes": [asdict(mistake) for mistake in wrong],
             "costs": {what: round(value, 3) for what, value in spent.items()},
             "seconds": surface.seconds,
         }
@@ -132,6 +155,17 @@ def _table(heading: str, figures: Sequence[Figure]) -> Table:
         counts = (figure.items, figure.planned, figure.refused, figure.failed)
         table.add_row(escape(figure.name.replace("_", " ")), value, *map(str, counts))
     return table
+
+
+def _mistakes(wrong: Sequence[Mistake]) -> Group:
+    """Return the mistakes as a list, each with its examples."""
+    lines: list[Any] = [Text(), Text("most frequent mistakes (wanted → given)", style="bold")]
+    for mistake in wrong:
+        lines.append(Text.assemble(f"{mistake.items:>4}  ", (mistake.sort, "dim"), f"  {mistake.what}"))
+        for example in mistake.examples:
+            for lead, words in (("", repr(example.request)), ("wanted ", example.wanted), ("given  ", example.given)):
+                lines.append(Text(f"        {lead}{' · '.join(words.splitlines())}", style="dim" if lead else ""))
+    return Group(*lines, *([] if wrong else [Text("none", style="dim")]))
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..tools.errors import UsageError
-from ..tools.profiles.choosing import choose_profile
 from ..tools.progress import watched
 from .cli_console import DONE, FAILED, INTERRUPTED, Surface
 from .policy import Control, Policy
@@ -26,6 +25,10 @@ Workflow = Annotated[Path, typer.Option("--workflow", help="The plan, as JSON or
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the pictures and for map.jsonl.")]
 Input = Annotated[str | None, typer.Option("--input", help="The input of the plan that the pictures go to.")]
 With = Annotated[list[str] | None, typer.Option("--with", help="Another input of the plan.", metavar="NAME=FILE")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change an argument of the plan, for this call.", metavar="STEP.ARGUMENT=VALUE"),
+]
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", help="Pictures that are computed at once.", min=1)]
 On = Annotated[str, typer.Option("--on", help="local, ray (this machine or $RAY_ADDRESS), or ray://HOST:PORT.")]
 FormatName = Annotated[str, typer.Option("--format", help="png, jpg or webp; only a PNG carries its plan.")]
@@ -47,6 +50,7 @@ def register(app: typer.Typer, surface: Callable[[], Surface]) -> None:
         out: Out,
         input: Input = None,
         with_: With = None,
+        set_: Settings = None,
         jobs: Jobs = None,
         on: On = "local",
         format: FormatName = "png",
@@ -64,7 +68,7 @@ def register(app: typer.Typer, surface: Callable[[], Surface]) -> None:
         options: dict[str, Any] = {"input": input, "jobs": jobs, "format": format, "fresh": fresh, "parquet": parquet}
         options |= {"profile": profile, "metadata": not no_metadata, "use_store": not no_cache}
         options |= {"policy": Policy(step_timeout, retries)}
-        return run_map(workflow, files, out, with_ or [], options, on, surface())
+        return run_map(workflow, files, out, with_ or [], set_ or [], options, on, surface())
 
 
 def run_map(
@@ -72,17 +76,18 @@ def run_map(
     files: Sequence[str],
     out: Path,
     others: Sequence[str],
+    settings: Sequence[str],
     options: dict[str, Any],
     on: str,
     surface: Surface,
 ) -> int:
     """Map, tell how it ended, and return the exit code."""
-    from .cli_profile import offer_better
+    from .cli_place import place_of
     from .cli_progress import fetch_missing
     from .cli_work import Job, check_plan, check_profile, parse_inputs, workflow_plan
     from .mapping import map_plan, mapped_input
     from .mapping_files import FORMATS
-    from .remote import executors
+    from .setting import parse_settings
 
     check_profile(options["profile"])
     if options["format"] not in FORMATS:
@@ -90,21 +95,19 @@ def run_map(
     for text in others:
         if not all(text.partition("=")):
             raise UsageError(f"--with {text!r} is not NAME=FILE; write for example --with logo=logo.png")
-    plan, given = workflow_plan(Job(workflow=workflow, inputs=parse_inputs(others)))
+    job = Job(workflow=workflow, inputs=parse_inputs(others), settings=parse_settings(settings))
+    plan, given = workflow_plan(job)
     mapped_input(plan, options["input"], given)
-    offer_better(options["profile"], surface)
-    check_plan(plan, options["profile"])
-    fetch_missing(surface, options["profile"], plan=plan)
     with ExitStack() as stack:
-        workers = executors(on, choose_profile(options["profile"]).profile)
-        if workers is not None:
-            stack.enter_context(workers)
+        place = stack.enter_context(place_of(on, options["profile"], surface))
+        check_plan(plan, place.profile)
+        fetch_missing(surface, place.profile, plan=plan)
         control = Control()
         stack.enter_context(control.interruptible())
         stack.enter_context(watched(lambda done, total: None, surface.note))
         bar = stack.enter_context(_Bar(surface))
         summary = map_plan(
-            plan, files, out, others=given, workers=workers, on_row=bar.take, cancel=control.cancelled, **options
+            plan, files, out, others=given, workers=place.workers, on_row=bar.take, cancel=control.cancelled, **options
         )
     tell(summary, plan, out, surface)
     return _exit_code(summary)

@@ -17,13 +17,14 @@ from .cli_console import DONE, Surface
 from .cli_profile import offer_better
 from .cli_progress import fetch_missing
 from .cli_show import plan_table
-from .cli_work import Job, check_plan, check_profile, plan_document, workflow_plan
+from .cli_work import Job, check_plan, check_profile, check_settings, plan_document, workflow_plan
 from .forecast import PreviewedStep
 
 
 def show(job: Job, surface: Surface, *, svg: Path | None = None, save: Path | None = None) -> int:
     """Print the plan with its forecast; draw it and save it where that is asked."""
     check_profile(job.profile)
+    check_settings(job)
     if svg:
         if svg.suffix.lower() != ".svg":
             raise UsageError(f"--svg {str(svg)!r}: the drawing is an SVG; use a name that ends in .svg")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..tools.catalogue import load_catalogue
 from ..tools.errors import UsageError
 from ..tools.images import check_writable, load_image
 from ..tools.profiles import profile_names
@@ -15,12 +16,17 @@ from .cli_progress import StepBars, fetch_missing
 from .cli_show import plan_table
 from .cli_work import EXIT, Job, check_plan, check_profile, plan_document, save_outputs, tell
 from .provenance import Provenance, read_provenance
+from .setting import with_settings
 from .work import shelf
 
 
 def replay(file: Path, job: Job, surface: Surface) -> int:
-    """Show the plan that a PNG carries and, where there is an `out`, run it again to the same bytes."""
+    """Show the plan that a PNG carries and, where there is an `out`, run it again to the same bytes.
+
+    What is set in the plan is changed first; the bytes are then others.
+    """
     record = read_provenance(file)
+    record = replace(record, plan=with_settings(record.plan, job.settings, load_catalogue()))
     profile = check_profile(job.profile if job.profile != "auto" else _trusted_profile(record))
     check_plan(record.plan, profile)
     surface.show(plan_table(record.plan))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,18 @@ from ..tools.errors import PlanError, UsageError
 from ..tools.images import check_place, check_writable, load_image
 from ..tools.profiles import profile_names
 from ..tools.profiles.choosing import choose_profile
-from ..tools.values import Image, Mask, Value
+from ..tools.values import Mask
 from . import api
 from .cli_console import DONE, FAILED, INTERRUPTED, REFUSED, Surface, did_you_mean
-from .cli_profile import offer_better
+from .cli_place import place_of
 from .cli_progress import StepBars, fetch_missing
 from .engine import StepRecord
 from .inputs import plan_inputs
 from .policy import DEFAULT_POLICY, Policy
 from .provenance import write_image
-from .result import Result, output_paths
+from .result import Result, output_paths, pictures_in
 from .search import DEFAULT_REPAIR, Repair
+from .setting import Setting, with_settings
 from .work import limits_of
 
 EXIT = {"done": DONE, "refused": REFUSED, "failed": FAILED, "cancelled": INTERRUPTED}
@@ -57,6 +57,10 @@ class Job:
     repair: Repair | None = None
     """What may be tried when a check of the result fails."""
     policy: Policy = DEFAULT_POLICY
+    settings: Sequence[Setting] = ()
+    """Arguments of the plan that are changed for this call."""
+    must: str = ""
+    """What the picture must show, in words, beyond what the request promises; empty: nothing more."""
 
 
 def parse_inputs(given: Sequence[str]) -> dict[str, Any]:
@@ -92,11 +96,17 @@ def check_profile(name: str) -> str:
 def run(job: Job, surface: Surface, *, keep_pictures: bool = True) -> int:
     """Plan and run; save the pictures, print the answer, write the report."""
     _check_before(job)
-    out = job.out or _default_out(_first_picture(job))
+    out = job.out or default_out(_first_picture(job))
     if keep_pictures:
         check_writable(out)
-    offer_better(job.profile, surface)
-    result, inputs = _carry_out(job, surface, _notes(out, job.metadata) if keep_pictures else {})
+    with place_of(job.on, job.profile, surface) as place:
+        job = replace(job, profile=place.profile)
+        notes = {**place.notes, **(_notes(out, job.metadata) if keep_pictures else {})}
+        if job.must:
+            _check_wish(job, surface)
+        result, inputs = _carry_out(job, surface, notes, place.options)
+        if job.must and result.status == "done":
+            result = _corrected(job, result, inputs, surface, place.options)
     paths = save_outputs(result, out, metadata=job.metadata) if keep_pictures else []
     if job.report:
         _report(job, result, inputs, surface)
@@ -105,9 +115,9 @@ def run(job: Job, surface: Surface, *, keep_pictures: bool = True) -> int:
 
 
 def workflow_plan(job: Job) -> tuple[Plan, dict[str, Any]]:
-    """Return the plan of a workflow file and its inputs: the named ones, then the images in order."""
+    """Return the plan of a workflow file, with what is set in it, and its inputs: the named ones, then the images."""
     assert job.workflow is not None
-    plan = load_workflow(job.workflow)
+    plan = with_settings(load_workflow(job.workflow), job.settings, load_catalogue())
     inputs = dict(job.inputs)
     for name in inputs:
         if name not in plan.inputs:
@@ -129,8 +139,7 @@ def check_plan(plan: Plan, profile: str) -> None:
 
 def save_outputs(result: Result, out: Path, *, metadata: bool = True) -> list[Path]:
     """Write every picture and mask among the outputs: `out`, or `out-1`, `out-2`, … for several."""
-    values = [v for output in result.outputs.values() for v in (output if isinstance(output, tuple) else (output,))]
-    pictures = [picture for picture in map(_as_picture, values) if picture is not None]
+    pictures = pictures_in(result.outputs)
     if not pictures or result.status == "cancelled":
         return []
     paths = output_paths(out, len(pictures))
@@ -144,26 +153,8 @@ def _notes(out: Path, metadata: bool) -> dict[str, Any]:
     return {PLACE: str(out.absolute()), METADATA: metadata}
 
 
-def _carry_out(job: Job, surface: Surface, notes: Mapping[str, Any]) -> tuple[Result, dict[str, Any]]:
-    with _elsewhere(job) as place:
-        return _run_at(place, job, surface, notes)
-
-
-@contextmanager
-def _elsewhere(job: Job) -> Iterator[dict[str, Any]]:
-    """Yield the options that let a run's calls be made on the workers of `--on`; none for this process."""
-    from .remote import executors
-
-    workers = executors(job.on, choose_profile(job.profile).profile)
-    if workers is None:
-        yield {}
-        return
-    with workers:
-        yield {"executor": workers.executor, "lanes": workers.count}
-
-
-def _run_at(
-    place: Mapping[str, Any], job: Job, surface: Surface, notes: Mapping[str, Any]
+def _carry_out(
+    job: Job, surface: Surface, notes: Mapping[str, Any], place: Mapping[str, Any]
 ) -> tuple[Result, dict[str, Any]]:
     if job.workflow:
         plan, inputs = workflow_plan(job)
@@ -198,6 +189,25 @@ def _run_at(
     return result, dict(zip(input_names(len(job.images)), job.images, strict=True))
 
 
+def _check_wish(job: Job, surface: Surface) -> None:
+    """Raise UsageError, before anything is made, when what must be there cannot be looked for."""
+    from .stepping_in import wish
+
+    fetch_missing(surface, job.profile, planner="embedded")
+    wish(job.must)
+
+
+def _corrected(
+    job: Job, result: Result, inputs: Mapping[str, Any], surface: Surface, place: Mapping[str, Any]
+) -> Result:
+    """Look for what a person says must be there as well, and repair what is not."""
+    from .stepping_in import correct
+
+    options = {"profile": job.profile, "use_store": job.cache, "policy": job.policy, "repair": job.repair, **place}
+    with StepBars(surface) as bars:
+        return correct(result, job.must, inputs, on_event=bars.take, **options)
+
+
 def _check_before(job: Job) -> None:
     """Find what is wrong with the call before any work is done."""
     check_profile(job.profile)
@@ -207,6 +217,13 @@ def _check_before(job: Job) -> None:
         check_place(job.report)
     if job.inputs and not job.workflow:
         raise UsageError("--input names an input of a plan; it goes with --workflow FILE")
+    check_settings(job)
+
+
+def check_settings(job: Job) -> None:
+    """Raise UsageError where there is no plan yet in which something could be set."""
+    if job.settings and not job.workflow:
+        raise UsageError(f"{job.settings[0]} changes a step of a plan; it goes with --workflow FILE")
 
 
 def _first_picture(job: Job) -> Path | None:
@@ -214,14 +231,9 @@ def _first_picture(job: Job) -> Path | None:
     return next(iter([*job.images, *map(Path, named)]), None)
 
 
-def _default_out(first: Path | None) -> Path:
+def default_out(first: Path | None) -> Path:
+    """Return where a picture goes when nobody says: into the current folder."""
     return Path(f"{first.stem if first else 'picture'}-diptych.png")
-
-
-def _as_picture(value: Value) -> Image | None:
-    if isinstance(value, Mask):
-        return Image.from_pil(value.thumbnail(max(value.size_wh)))
-    return value if isinstance(value, Image) else None
 
 
 def _typed(value: Any, kind: str, name: str) -> Any:
@@ -264,8 +276,9 @@ def tell(result: Result, paths: Sequence[Path], surface: Surface) -> None:
         surface.note(line)
     for check in result.checks:
         if check["passed"] is not True:
-            surface.warn(f"check {check['check']!r} did not pass: {check['reason']}")
-    for line in result.notes:
+            known = f" ({check['errs']})" if check["errs"] else ""
+            surface.warn(f"check {check['check']!r} did not pass: {check['reason']}{known}")
+    for line in (*result.notes, *filter(None, [result.unverified])):
         surface.note(line)
     for line in _troubles(result):
         surface.warn(line)

@@ -2,7 +2,8 @@
 
     lanes         tools and models: whatever computes; each decides what follows from it   (lanes.py, lane.py)
     scheduler     which of the ready calls of all runs goes next                            (scheduler.py)
-    execution     one run: its state, keys, values, events                                  (execution.py)
+    execution     one run: what happens next                                                (execution.py)
+                  its steps under way, how they end, lost results made again (under_way.py, endings.py, remaking.py)
     I/O lane      encoding, storing, logging: whatever would hold up the lanes              (keeping.py)
 
 There are no barriers: a step starts when what it needs is there and a lane is free. A step whose key is known ends at
@@ -15,29 +16,28 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import networkx as nx
-
 from ..planners.plan import Plan
 from ..planners.validate import output_types
 from ..tools.catalogue import Catalogue
 from ..tools.profiles import Binding, Profile
 from ..tools.tool import Tool
-from .calls import Result, through
+from .calls import Held, Result, through
 from .estimates import Estimates
+from .holdings import Holdings
 from .lane import Cost, Executor, Lane
 from .lanes import Lanes
 from .log import Event, Log
 from .policy import DEFAULT_POLICY, Control, Policy
 from .pool import Listener, ModelPool, lease_name
-from .state import Node, structure
 from .store import Store
+from .structure import Node, ancestors
 
 Status = Literal["done", "cached", "failed", "skipped", "passed through", "cancelled"]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class StepRecord:
-    """How one step ended."""
+    """How one step ended. Not frozen: that would take as long as the rest of what ends a quick step."""
 
     id: str
     tool: str
@@ -47,12 +47,14 @@ class StepRecord:
     """Content of its result: one digest, or one per item of a list."""
     error: str | None = None
     """Why it failed, or why it did not run."""
-    load: Callable[[], Result | None] = field(default=lambda: None, repr=False, compare=False)
+    held: Held | None = field(default=None, repr=False, compare=False)
+    values: Holdings | None = field(default=None, repr=False, compare=False)
+    """Where the result is loaded from."""
 
     @property
     def value(self) -> Result | None:
         """The result, loaded when asked for; None when there is none, or when it is no longer kept."""
-        return self.load()
+        return self.values.lasting(self.held) if self.values else None
 
 
 MakeExecutor = Callable[["Engine", Listener, Callable[[Cost], None]], Executor]
@@ -114,16 +116,18 @@ class Engine:
 
 def graph_nodes(plan: Plan, catalogue: Catalogue, only: Collection[str] | None = None) -> dict[str, Node]:
     """Return what the run state has to know: every step and check, or only `only` and their ancestors."""
-    types = output_types(plan, catalogue)
+    steps = (*plan.steps, *plan.checked_steps())
+    types = output_types(plan, catalogue) if any([step.when for step in steps]) else {}
     nodes: dict[str, Node] = {}
-    for step in (*plan.steps, *plan.checked_steps()):
+    for step in steps:
+        if step.when is None:
+            nodes[step.id] = Node(frozenset([name for _, name in step.references]))
+            continue
         needs = frozenset(name for argument, name in step.references if argument != "when")
-        condition = step.when.rpartition("$")[2] if step.when else None
-        negated = bool(step.when and step.when.startswith("not "))
-        handed_on = through(step, catalogue[step.tool], types) if step.when else None
-        nodes[step.id] = Node(needs, condition, negated, handed_on)
+        condition, negated = step.when.rpartition("$")[2], step.when.startswith("not ")
+        nodes[step.id] = Node(needs, condition, negated, through(step, catalogue[step.tool], types))
     if only is not None:
-        graph = structure(nodes)
-        wanted = set(only).union(*(nx.ancestors(graph, name) for name in only))
+        sources = {name: node.sources & nodes.keys() for name, node in nodes.items()}
+        wanted = ancestors(sources, only)
         nodes = {name: node for name, node in nodes.items() if name in wanted}
     return nodes

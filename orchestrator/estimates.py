@@ -213,7 +213,7 @@ class _Peak:
             self._active += 1
             handles = _handles(os.getpid())
             if handles is None:
-                return _peak_mb()
+                return peak_mb()
             reset, size = handles
             if self._active == 1:
                 os.write(reset, b"5")
@@ -223,7 +223,7 @@ class _Peak:
         """Return the largest size since the mark was reset."""
         with self._lock:
             self._active -= 1
-            return _peak_mb()
+            return peak_mb()
 
 
 _PEAK = _Peak()
@@ -240,7 +240,7 @@ def _handles(process: int) -> tuple[int, int] | None:
         return None  # not Linux, or not allowed: see `measured`
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Return the largest resident size of this process so far, in MiB; 0 where the system does not tell."""
     try:
         import resource

@@ -13,8 +13,8 @@ from .calls import Binder, Held, Result, truth
 from .engine import graph_nodes
 from .estimates import Estimates, megapixels
 from .lane import measured_name
-from .state import Node, structure
 from .store import Store
+from .structure import Node, structure
 
 
 class PreviewedStep(NamedTuple):
@@ -68,10 +68,8 @@ def preview_plan(
     nodes = graph_nodes(plan, catalogue)
     size = megapixels(inputs)
     binder = Binder(profile, known)
-    found = {
-        name: _settle(steps[name], nodes[name], catalogue, binder, known, store)
-        for name in structure(nodes).graph["order"]
-    }
+    order = structure(nodes).order
+    found = {name: _settle(steps[name], nodes[name], catalogue, binder, known, store) for name in order}
     return [
         _describe(step, catalogue[step.tool], profile, found[name], size, estimates) for name, step in steps.items()
     ]

@@ -10,9 +10,13 @@ from .calls import Result
 from .engine import Engine
 from .estimates import megapixels
 from .lane import measured_name
-from .state import RunState, remaining_path
+from .pool import Listener
+from .state import RunState
+from .structure import remaining_path
 from .turns import MOST_TURNS
 
+Turn = tuple[Collection[str], float]
+"""Leases that a step needs, and the seconds that it will probably take."""
 _UNKNOWN_SECONDS = 1.0
 """What a step that was never measured counts for."""
 
@@ -24,19 +28,17 @@ class Foresight:
         self, engine: Engine, steps: Mapping[str, Step], state: RunState, inputs: Mapping[str, Result]
     ) -> None:
         self._engine = engine
-        self._steps = steps
         self._size = megapixels(inputs)
         self._known: dict[str, float] = {}
-        costs = {tool: self.expected(tool) for tool in {step.tool for step in steps.values()}}
+        tools = {step.tool: engine.catalogue[step.tool] for step in steps.values()}
+        costs = {tool: self.expected(tool) for tool in tools}
         self.rank = remaining_path(state.graph, {name: costs[step.tool] for name, step in steps.items()})
         """Step → seconds from its start to the end of the run, along the longest way."""
-        catalogue = engine.catalogue
-        self._leases = {
-            name: engine.leases(catalogue[step.tool]) for name, step in steps.items() if catalogue[step.tool].models
-        }
+        leases = {id: engine.leases(tool) for id, tool in tools.items() if tool.models}
+        self._leases = {name: leases[step.tool] for name, step in steps.items() if step.tool in leases}
         self._left = dict.fromkeys(sorted(self._leases, key=lambda name: -self.rank[name]))
         self._seconds = {name: costs[steps[name].tool] for name in self._leases}
-        self.bindings = {lease: binding for leases in self._leases.values() for lease, binding in leases.items()}
+        self.bindings = {lease: binding for each in leases.values() for lease, binding in each.items()}
         """Every model that the run needs, by the name of its lease; empty: none."""
 
     def expected(self, tool: str) -> float:
@@ -50,12 +52,24 @@ class Foresight:
         self._known[tool] = estimate.seconds
         return estimate.seconds
 
-    def ahead(self, ended: Collection[str], running: Collection[str]) -> list[tuple[Collection[str], float]]:
-        """Return (leases, expected seconds) of the steps with models that have not begun, the next one first."""
-        steps: list[tuple[Collection[str], float]] = []
+    def ahead(self, step: Step, state: RunState) -> tuple[list[Turn], Collection[str], float]:
+        """Return, when a step begins: the steps with models to come, the next one first; its own models; its seconds.
+
+        That is what `Lanes.foresee` wants to know.
+        """
+        steps: list[Turn] = []
         for name in tuple(islice(self._left, MOST_TURNS)):
-            if name in ended or name in running:
+            if name in state.ended or name in state.running:
                 del self._left[name]
             else:
                 steps.append((self._leases[name], self._seconds[name]))
-        return steps
+        return steps, self._leases.get(step.id, ()), self.expected(step.tool)
+
+    def prefetch(self, uses: Mapping[str, float], listener: Listener) -> None:
+        """Let the pool bring the model that is used next and is not there; `uses` says in how many seconds."""
+        pool, profile = self._engine.pool, self._engine.profile
+        missing = {lease: wait for lease, wait in uses.items() if wait > 0 and lease in self.bindings}
+        missing = {lease: wait for lease, wait in missing.items() if lease not in pool.resident()}
+        if missing:
+            binding = self.bindings[min(missing, key=missing.__getitem__)]
+            pool.prefetch(binding, device=profile.device, dtype=profile.dtype, listener=listener)

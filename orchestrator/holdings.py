@@ -21,13 +21,16 @@ class Holdings:
         self._store = store
         self._again = again
         self._held: dict[str, Held] = {}
+        self._digests: set[str] = set()
+        """Everything that was held; the store does not prune it."""
         self._healing = threading.RLock()
+        if store is not None:
+            store.protect(self._digests)
 
     def put(self, name: str, held: Held) -> None:
         """Hold the content of an input or a finished step; what the store has of it stays there."""
         self._held[name] = held
-        if self._store is not None:
-            self._store.pin(held.digests)
+        self._digests.update(held.digests)
 
     def find(self, name: str) -> Held | None:
         return self._held.get(name)
@@ -68,8 +71,7 @@ class Holdings:
         """Let the store prune what this run needed, and let go of the run: records outlive it and hold on to this."""
         self._again = _nobody
         if self._store is not None:
-            for held in self._held.values():
-                self._store.unpin(held.digests)
+            self._store.release(self._digests)
 
     def _made_again(self, name: str, held: Held) -> tuple[Value, ...]:
         values = self._again(name)
@@ -86,10 +88,9 @@ def _nobody(name: str) -> tuple[Value, ...]:
     raise ToolError(f"the result of {name!r} was lost after its run had ended", hint="run the plan once more")
 
 
-def together(parts: Sequence[Held], many: bool) -> Held:
-    """Return the result of a step from those of its calls; values are held when all parts hold theirs."""
-    if not many:
-        return parts[0]
+def together(results: Sequence[Held | None]) -> Held:
+    """Return the list that a step gives from the results of its calls; values are held when all parts hold theirs."""
+    parts = [part for part in results if part is not None]
     digests = tuple(digest for part in parts for digest in part.digests)
     items = [part.values for part in parts if part.values is not None]
     values = tuple(value for item in items for value in item) if len(items) == len(parts) else None

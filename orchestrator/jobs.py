@@ -31,6 +31,8 @@ class Job:
     calls: list[Call]
     results: list[Held | None]
     """One per call; None until it is made."""
+    missing: int
+    """How many of them are None."""
     active: int = 0
     """Calls that are on a lane now."""
     seconds: float = 0.0
@@ -47,7 +49,7 @@ class Job:
 
     @property
     def complete(self) -> bool:
-        return None not in self.results
+        return not self.missing
 
 
 @dataclass(eq=False, slots=True)
@@ -57,6 +59,7 @@ class Piece:
     run: Execution
     job: Job
     index: int
+    call: Call
     tries: int = 0
     since: float = 0.0
     """When a lane began with it."""
@@ -66,50 +69,61 @@ class Piece:
     told: float = field(default=0.0, repr=False)
 
     @property
-    def call(self) -> Call:
-        return self.job.calls[self.index]
-
-    @property
     def unwanted(self) -> bool:
         """Whether the lane should give up."""
-        return self.expired or self.job.dead or self.run.control.cancelled.is_set()
+        job = self.job
+        return self.expired or job.stopped is not None or job.error is not None or self.run.control.cancelled.is_set()
 
-    def start(self) -> None:
+    def start(self, thread: threading.Thread) -> None:
         """Note that a lane begins with it; under the lock."""
         self.since = time.monotonic()
-        self.thread = threading.current_thread()
+        self.thread = thread
         self.run.started(self)
 
     def make(self, batch: Sequence[Task]) -> Task | None:
         """Make the calls of a batch, let each one's run take in what it gave, and return what the lane goes on with."""
+        if len(batch) == 1:
+            (outcome,), seconds = _made([self], self.tick)
+            return self.run.take_in(self, outcome, seconds, alone=True)
         pieces: list[Piece] = [task.job for task in batch]
-        for piece in pieces:
-            piece.run.about_to_make(piece)
-        start = time.perf_counter()
-        process = os.getpid()
-        outcomes: list[Outcome] = self.run.executor.attempt([piece.call for piece in pieces], _hook(pieces))
-        if os.getpid() != process:
-            os._exit(0)  # a tool forked, and this is the child: the run goes on in the parent only
-        seconds = (time.perf_counter() - start) / len(pieces)
-        if len(pieces) == 1:
-            return pieces[0].run.take_in(pieces[0], outcomes[0], seconds, alone=True)
+        outcomes, seconds = _made(pieces, _shared(pieces))
         for piece, outcome in zip(pieces, outcomes, strict=True):
             piece.run.take_in(piece, outcome, seconds)
         return None
 
+    def tick(self, done: int, total: int) -> None:
+        """Do what a tool's ticks are for: report progress, and raise Cancelled when it should give up."""
+        if self.unwanted:
+            raise Cancelled("the run was cancelled")
+        if total:
+            self.tell(done, total)
 
-def _hook(pieces: Sequence[Piece]) -> Hook:
-    """Return what a tool's ticks call: progress for each step of the batch, and the order to give up."""
+    def tell(self, done: int, total: int) -> None:
+        """Report progress, if there was none a moment ago."""
+        now = time.monotonic()
+        if now - self.told >= _PROGRESS_SECONDS or done == total:
+            self.told = now
+            self.run.emit("step progress", self.job.step.id, {"done": done, "total": total})
+
+
+def _made(pieces: Sequence[Piece], hook: Hook) -> tuple[list[Outcome], float]:
+    """Make calls of one tool; return what came of each, and the seconds that each one counts for."""
+    for piece in pieces:
+        piece.run.about_to_make(piece)
+    process, start = os.getpid(), time.perf_counter()
+    outcomes = pieces[0].run.executor.attempt([piece.call for piece in pieces], hook)
+    if os.getpid() != process:
+        os._exit(0)  # a tool forked, and this is the child: the run goes on in the parent only
+    return outcomes, (time.perf_counter() - start) / len(pieces)
+
+
+def _shared(pieces: Sequence[Piece]) -> Hook:
+    """Return what the ticks of a batch call: it gives up when nobody wants any of it."""
 
     def hook(done: int, total: int) -> None:
         if all([piece.unwanted for piece in pieces]):
             raise Cancelled("the run was cancelled")
-        if not total:
-            return
-        now = time.monotonic()
-        for piece in pieces:
-            if now - piece.told >= _PROGRESS_SECONDS or done == total:
-                piece.told = now
-                piece.run.emit("step progress", piece.job.step.id, {"done": done, "total": total})
+        for piece in pieces if total else ():
+            piece.tell(done, total)
 
     return hook

@@ -27,18 +27,32 @@ class StepKey:
     """The keys of all calls of one tool; `revisions` maps each capability to its weights."""
 
     def __init__(self, tool: str, version: int, revisions: Mapping[str, str]) -> None:
-        text = _encoder.encode([tool, version, dict(revisions)])
-        self._started = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+        self._common = _encoder.encode([tool, version, dict(revisions)])
 
-    def of(self, params: Mapping[str, Any], inputs: Mapping[str, Digests]) -> str:
+    def of(self, params: str, inputs: Mapping[str, Digests]) -> str:
         """Return 64 hex digits that name the result of a call.
 
-        `params` are complete (defaults filled in) and normalised (`Param.check`), so that `50` and `50.0` are one.
-        `inputs` maps each port to what is connected to it.
+        `params` are what `written` gives; `inputs` maps each port, in the order of the names, to what is connected.
         """
-        state = self._started.copy()
-        state.update(_encoder.encode([params, inputs]).encode("utf-8", "surrogatepass"))
-        return state.hexdigest()
+        arriving = " ".join([f"{port}={_digits(digests)}" for port, digests in inputs.items()])
+        # None of the three contains the end of a line.
+        text = f"{self._common}\n{params}\n{arriving}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def written(params: Mapping[str, Any]) -> str:
+    """Return the one text of these parameters.
+
+    They are complete (defaults filled in) and normalised (`Param.check`), so that `50` and `50.0` are one.
+    """
+    return _encoder.encode(params)
+
+
+def _digits(digests: Digests) -> str:
+    """Return what is connected to a port as text; a list of one item is not the item."""
+    if isinstance(digests, str):
+        return digests
+    return "" if digests is None else f"[{','.join(digests)}]"
 
 
 def revisions(tool: Tool, profile: Profile) -> dict[str, str]:

@@ -88,30 +88,31 @@ class Lane:
         return self._climb([call], hook)[0]()
 
     def _outcome(self, call: Call, hook: Hook) -> Outcome:
-        return _contained(call.tool, lambda: self.compute(call, hook), hook)
+        return _outcome(call.tool, lambda: self.compute(call, hook), hook)
 
     def _at_once(self, call: Call, hook: Hook) -> Outcome:
         """Make a call that needs no model and is known to be over before measuring it would be.
 
         What it takes is noted only when it turns out to be slow after all.
         """
-
-        def work() -> Result:
+        tool = call.tool
+        try:
+            hook(0, 0)
             arguments = call.arguments()
             with watched(hook, self._note):
                 start = time.perf_counter()
-                result = check_type(call.tool, call.tool.function(**arguments, **call.params))
+                result = check_type(tool, tool.function(**arguments, **call.params))
             seconds = time.perf_counter() - start
             if seconds > _QUICK_SECONDS:
-                self.quick.discard(call.tool.id)
+                self.quick.discard(tool.id)
                 size = max(megapixels(arguments), megapixels({"": result}))
-                self.ledger(Cost(measured_name(call.tool.id, call.tool.version), size, seconds, 0.0))
-            return result
-
-        outcome = _contained(call.tool, work, hook)
-        if isinstance(outcome, Failure) and outcome.out_of_memory:
-            return self._outcome(call, hook)  # once more, with the help of the ladder
-        return outcome
+                self.ledger(Cost(measured_name(tool.id, tool.version), size, seconds, 0.0))
+            return Held.of(result)
+        except BaseException as error:
+            outcome = _contained(tool, error)
+            if isinstance(outcome, Failure) and outcome.out_of_memory:
+                return self._outcome(call, hook)  # once more, with the help of the ladder
+            return outcome
 
     def _together(self, calls: Sequence[Call], hook: Hook) -> list[Outcome]:
         """Make a batch of calls; one by one when it fails as a whole."""
@@ -126,7 +127,7 @@ class Lane:
             warning = f"a batch of {len(calls)} failed and is made one by one: {_sentence(calls[0].tool.id, error)}"
             self._note(warning)
             return [self._outcome(call, hook) for call in calls]
-        return [_contained(call.tool, result, hook) for call, result in zip(calls, results, strict=True)]
+        return [_outcome(call.tool, result, hook) for call, result in zip(calls, results, strict=True)]
 
     def _note(self, sentence: str) -> None:
         self.listener("note", {"warning": sentence})
@@ -234,25 +235,30 @@ def _call(tool: Tool, arguments: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
     return returned
 
 
-def _contained(tool: Tool, work: Callable[[], Result], hook: Hook) -> Outcome:
-    """Do the work, and turn whatever goes wrong into a Failure."""
+def _outcome(tool: Tool, work: Callable[[], Result], hook: Hook) -> Outcome:
+    """Do the work and return what comes of it, whatever that is."""
     try:
         hook(0, 0)
         return Held.of(work())
-    except Cancelled as error:
-        return error
-    except ToolError as error:
-        return Failure(_short(str(error)), retryable=error.retryable)
-    except UsageError as error:
-        return Failure(_short(str(error)))
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
-            raise  # a person's, not a tool's
-        return Failure(
-            _sentence(tool.id, error),
-            traceback.format_exc()[-_TRACEBACK_CHARACTERS:],
-            out_of_memory=is_out_of_memory(error),
-        )
+        return _contained(tool, error)
+
+
+def _contained(tool: Tool, error: BaseException) -> Failure | Cancelled:
+    """Return what an error means for the step; to be called while it is handled."""
+    if isinstance(error, Cancelled):
+        return error
+    if isinstance(error, ToolError):
+        return Failure(_short(str(error)), retryable=error.retryable)
+    if isinstance(error, UsageError):
+        return Failure(_short(str(error)))
+    if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+        raise error  # a person's, not a tool's
+    return Failure(
+        _sentence(tool.id, error),
+        traceback.format_exc()[-_TRACEBACK_CHARACTERS:],
+        out_of_memory=is_out_of_memory(error),
+    )
 
 
 def _has_low_memory(bindings: Mapping[str, Binding]) -> bool:

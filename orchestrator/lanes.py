@@ -22,8 +22,8 @@ _IDLE_SECONDS = 2.0
 class Job(Protocol):
     """What a task carries: one call of some run."""
 
-    def start(self) -> None:
-        """Note that the call begins; under the lock."""
+    def start(self, thread: threading.Thread) -> None:
+        """Note that a lane begins with the call; under the lock."""
 
     def make(self, batch: Sequence[Task]) -> Task | None:
         """Make the calls of a batch and let each one's run take in what it gave; outside the lock.
@@ -57,9 +57,9 @@ class Lanes:
 
         When there is one, and nothing else waits anywhere, the lane can save itself the line: it is begun and returned.
         """
-        mine = self._threads.get(threading.current_thread())
-        if len(tasks) == 1 and tasks[0].lane == mine and self.scheduler.alone(tasks[0]):
-            tasks[0].job.start()
+        me = threading.current_thread()
+        if len(tasks) == 1 and tasks[0].lane == self._threads.get(me) and self.scheduler.alone(tasks[0]):
+            tasks[0].job.start(me)
             return tasks[0]
         self.add(tasks)
         return None
@@ -127,16 +127,16 @@ class Lanes:
                 if not batch:
                     self._threads.pop(me, None)
                     return
-                models = batch[0].models
-                if models:
-                    self._busy |= models
+                exclusive = batch[0].exclusive
+                if exclusive:
+                    self._busy |= exclusive
                 for task in batch:
-                    task.job.start()
+                    task.job.start(me)
                 self._wake(kind, self.scheduler.waiting[kind])
             following = batch[0].job.make(batch)
-            if models:
+            if exclusive:
                 with self.lock:
-                    self._busy -= models
+                    self._busy -= exclusive
             while following:
                 following = following.job.make([following])
             del batch  # an idle lane must not keep the pictures of a run that is over

@@ -13,15 +13,17 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import compress
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from .database import Database
+from pydantic_core import PydanticSerializationError, to_json
+
+from .database import Database, insert
 
 KEEP_RUNS = 500
 _SCHEMA = """
@@ -32,7 +34,6 @@ CREATE TABLE events (run TEXT NOT NULL, sequence INTEGER NOT NULL, at REAL NOT N
     facts TEXT NOT NULL, PRIMARY KEY (run, sequence)) WITHOUT ROWID
 """
 _VERSION = 2
-_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
 _INFO = "id, request, started, finished, status, owner"
 
 
@@ -71,6 +72,12 @@ class RunInfo:
     """The process that carries it out: its id and when it was started."""
 
 
+_event = cast(Callable[[tuple[Any, ...]], Event], partial(tuple.__new__, Event))
+"""Makes an Event of its fields, without the function in Python that `Event(…)` calls: a step has two of them."""
+Mark = Mapping[str, int]
+"""Run → the number of its last event at some moment."""
+
+
 class Log:
     """The events of all runs in one file. Safe to use from several threads and processes."""
 
@@ -78,10 +85,11 @@ class Log:
         self._database = Database(path, _SCHEMA, _VERSION)
         self._keep_runs = keep_runs
         self._lock = threading.Lock()
+        """Guards what follows; nothing waits for the disk under it."""
         self._sequences: dict[str, int] = {}
-        self._pending: list[tuple[int, Event]] = []
-        """In order, each with its place among all that were ever appended."""
-        self._appended = 0
+        self._pending: defaultdict[str, list[Event]] = defaultdict(list)
+        """Run → its events that are not committed yet, in order."""
+        self._flushing = threading.Lock()
 
     def start(self, request: str, facts: Mapping[str, Any] | None = None) -> Event:
         """Begin a run; the event that comes back carries its new id. The run is durable when this returns."""
@@ -92,7 +100,7 @@ class Log:
                 "INSERT INTO runs (id, request, started, status, owner) VALUES (?, ?, ?, 'unfinished', ?)",
                 (event.run, request, event.at, _me()),
             )
-            rows.execute(_INSERT, _row(event))
+            insert(rows, "events", [_row(event)])
             old = "SELECT id FROM runs ORDER BY number DESC LIMIT -1 OFFSET ?"
             rows.execute(f"DELETE FROM events WHERE run IN ({old})", (self._keep_runs,))
             rows.execute(f"DELETE FROM runs WHERE id IN ({old})", (self._keep_runs,))
@@ -103,40 +111,51 @@ class Log:
         """Add an event to a run; it is durable after the next `flush`."""
         with self._lock:
             sequence = self._sequences[run] = self._sequences.get(run, 0) + 1
-            event = Event(run, sequence, time.time(), kind, step, facts or {})
-            self._pending.append((self._appended, event))
-            self._appended += 1
-        return event
+            event = _event((run, sequence, time.time(), kind, step, facts or {}))
+            self._pending[run].append(event)
+            return event
 
     def finish(self, run: str, status: str, facts: Mapping[str, Any] | None = None) -> Event:
         """End a run; durable when this returns."""
         event = self.append(run, "run finished", facts={"status": status, **(facts or {})})
-        # Not those of other runs: their results may not be in the store yet.
-        self.flush(run=run)
-        with self._database.transaction() as rows:
-            rows.execute("UPDATE runs SET finished = ?, status = ? WHERE id = ?", (event.at, status, run))
+        # Not the events of other runs: their results may not be in the store yet.
+        ended = ("UPDATE runs SET finished = ?, status = ? WHERE id = ?", (event.at, status, run))
+        self._commit({run: event.sequence}, [ended])
         self._sequences.pop(run, None)
         return event
 
-    def mark(self) -> int:
-        """Return a number for `flush`: everything that has been appended until now."""
+    def mark(self) -> Mark:
+        """Return what `flush` takes to commit everything that has been appended until now."""
         with self._lock:
-            return self._appended
+            return {run: events[-1].sequence for run, events in self._pending.items()}
 
-    def flush(self, mark: int | None = None, *, run: str | None = None) -> None:
-        """Commit what is pending: all of it, what was appended before `mark`, or what is of one run.
+    def flush(self, mark: Mark | None = None, *, run: str | None = None) -> None:
+        """Commit what is pending: all of it, what was there at `mark`, or what is of one run.
 
         Raises UsageError; nothing is lost then.
         """
-        with self._lock:
-            wanted = [
-                (mark is None or number < mark) and (run is None or event.run == run) for number, event in self._pending
-            ]
-            if not any(wanted):
+        upto = self.mark() if mark is None else mark
+        self._commit(upto if run is None else {run: upto[run]} if run in upto else {})
+
+    def _commit(self, upto: Mark, also: Sequence[tuple[str, tuple[object, ...]]] = ()) -> None:
+        """Commit the pending events of these runs up to these numbers, and some statements, in one transaction."""
+        with self._flushing:
+            with self._lock:
+                pending = {run: self._pending[run] for run in upto if run in self._pending}
+                number = {run: max(upto[run] - events[0].sequence + 1, 0) for run, events in pending.items()}
+                chosen = {run: events[: number[run]] for run, events in pending.items()}
+            lines = [_row(event) for events in chosen.values() for event in events]
+            if not lines and not also:
                 return
             with self._database.transaction() as rows:
-                rows.executemany(_INSERT, (_row(event) for _, event in compress(self._pending, wanted)))
-            self._pending = [entry for entry, written in zip(self._pending, wanted, strict=True) if not written]
+                insert(rows, "events", lines)
+                for statement, values in also:
+                    rows.execute(statement, values)
+            with self._lock:
+                for run, events in chosen.items():
+                    del self._pending[run][: len(events)]
+                    if not self._pending[run]:
+                        del self._pending[run]
 
     def abandoned(self) -> list[RunInfo]:
         """Return the runs without an end whose process is dead, the oldest first."""
@@ -161,7 +180,7 @@ class Log:
         query = (
             "SELECT run, sequence, at, kind, step, facts FROM events WHERE run = ? AND sequence > ? ORDER BY sequence"
         )
-        return [_event(row) for row in self._database.rows(query, run, after)]
+        return [_read(row) for row in self._database.rows(query, run, after)]
 
     def runs(self) -> list[RunInfo]:
         """Return the kept runs, the latest first."""
@@ -174,20 +193,30 @@ class Log:
         self._database.close()
 
 
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
-
-
 def _row(event: Event) -> tuple[Any, ...]:
-    return event.run, event.sequence, event.at, event.kind, event.step, _encoder.encode(event.facts)
+    return (*event[:-1], _text(event.facts))
 
 
-def _event(row: tuple[Any, ...]) -> Event:
+def _text(facts: Mapping[str, Any]) -> str:
+    """Return facts as JSON; what is no plain value as its text."""
+    try:
+        return str(to_json(facts, fallback=str, inf_nan_mode="constants"), "utf-8")
+    except PydanticSerializationError:  # half a surrogate pair, in the name of a file or in what a model wrote
+        return json.dumps(facts, default=str)
+
+
+def _read(row: tuple[Any, ...]) -> Event:
     run, sequence, at, kind, step, facts = row
     return Event(run, sequence, at, kind, step, json.loads(facts))
 
 
+@cache
 def _me() -> str:
     return _process(os.getpid())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_me.cache_clear)
 
 
 def _process(pid: int) -> str:

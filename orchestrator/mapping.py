@@ -65,16 +65,17 @@ def map_plan(
     that cannot be read or edited becomes a row with the reason and stops nothing. Rows that stand from an earlier
     start are skipped, failed ones are tried again; `fresh` starts over. Seeds that the plan leaves open are drawn
     from the plan itself: the same for every picture and every start. `jobs` pictures are computed at once; default:
-    two, or one more than there are `workers` of a Ray cluster (`remote.executors` gives them), which then do the work.
+    two, or one more than there are `workers` of a Ray cluster (`remote.Workers`), which then do the work, with
+    the profile that they were made for.
 
     A step that takes too long or fails is dealt with as `policy` says, in every picture anew.
     Raises UsageError when the call is wrong or `out` cannot be written, PlanError and Refusal for a plan that
     cannot run.
     """
     catalogue = catalogue or load_catalogue()
-    choice = choose_profile(profile)
+    choice = workers.choice if workers and profile == "auto" else choose_profile(profile)
     chosen = choice.profile
-    if choice.better:
+    if choice.better and not workers:  # of a cluster, whoever made the workers knows
         note(str(choice))
     named = mapped_input(plan, input, others or {})
     _check(plan, jobs, format, parquet, catalogue, chosen)

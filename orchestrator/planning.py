@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 from ..planners.checklist import Checklist
 from ..planners.plan import Plan
-from ..planners.planner import Planner
+from ..planners.planner import Planner, Turn
 from ..planners.seeds import with_seeds
 from ..planners.validate import validate
 from ..tools.catalogue import Catalogue
 from ..tools.errors import PlanError, Problem, Refusal
+from ..tools.measures.calibration import calibration_of
 from ..tools.profiles import Profile
 from ..tools.values import Image
 from .implied import implied_checks
-from .promises import Read, described_checks
+from .promises import Read, described_checks, refuse_contradictions
 
 REPAIRS = 2
 """How often a planner sees the problems of its plan before it has failed."""
@@ -51,20 +52,23 @@ class Limits:
         return mendable
 
 
-def make_plan(request: str, images: Sequence[Image], planner: Planner, limits: Limits) -> Plan:
-    """Return a valid plan with seeds and implied checks.
+def make_plan(
+    request: str, images: Sequence[Image], planner: Planner, limits: Limits, history: Sequence[Turn] = ()
+) -> Plan:
+    """Return a valid plan with seeds and implied checks; `history` is what came before in the same session.
 
     Raises Refusal when it cannot be done here, and PlanError with what is still wrong after the last repair.
     """
     problems: Sequence[Problem] = ()
     for _ in range(1 + REPAIRS):
         try:
-            plan = planner.plan(request, images, limits.catalogue.planned, problems=problems)
+            plan = planner.plan(request, images, limits.catalogue.planned, history, problems)
         except PlanError as error:
             problems = error.problems
             continue
         problems = limits.check(plan)
         if not problems:
+            refuse_contradictions(plan, limits.catalogue, read_description)
             return completed(plan, limits)
     raise PlanError(problems)
 
@@ -76,7 +80,8 @@ def completed(plan: Plan, limits: Limits, read: Read | None = None) -> Plan:
     model does where none is given.
     """
     seeded = with_seeds(plan, limits.catalogue, random.Random())
-    implied = [*implied_checks(plan, limits.catalogue), *described_checks(plan, limits.catalogue, read or _read)]
+    described = described_checks(plan, limits.catalogue, read or read_description, calibration_of(limits.profile))
+    implied = [*implied_checks(plan, limits.catalogue), *described]
     for check in implied:
         longer = seeded.model_copy(update={"checks": [*seeded.checks, check]})
         if not validate(longer, limits.catalogue, limits.profile):
@@ -84,7 +89,8 @@ def completed(plan: Plan, limits: Limits, read: Read | None = None) -> Plan:
     return seeded
 
 
-def _read(prompt: str) -> Checklist:
+def read_description(prompt: str) -> Checklist:
+    """Return what words promise of a picture, as the embedded model reads them. Raises PlanError when it cannot."""
     from ..planners.checklist_reader import read_prompt
 
     return read_prompt(prompt)

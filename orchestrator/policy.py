@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..tools.errors import UsageError
+from .search import Review
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class Control:
     Give it to `run` or `run_plan`; what is asked of it before the run has begun holds from its start.
     """
 
-    def __init__(self, cancel: threading.Event | None = None) -> None:
+    def __init__(self, cancel: threading.Event | None = None, *, review: Review | None = None) -> None:
+        self.review = review
+        """Asked about each repair, in the thread of the run: a person may keep it, take it back, or end there."""
         self.cancelled = cancel or threading.Event()
         """Set when the run is to stop; a thread may wait for it."""
         self.paused = False

@@ -4,9 +4,9 @@
                       ▲                │
                       └────move back───┘
 
-One step at a time holds a lease on a model (not every runtime may be called from two threads), and a leased model
-is never evicted. A model loads outside of everybody else's lock: the others go on working meanwhile. `prefetch`
-loads one that will be needed while another computes.
+One step at a time holds a lease on a model, for not every runtime may be called from two threads; an adapter that may
+says so. A leased model is never evicted. A model loads outside of everybody else's lock: the others go on working
+meanwhile. `prefetch` loads one that will be needed while another computes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from ..tools.errors import UsageError
 from ..tools.model import Model
@@ -90,14 +90,18 @@ class ModelPool:
         with self._lock:
             resident = self._residents.claim(lease_name(binding, device, dtype), device)
         try:
-            with resident.turn:
+            with ExitStack() as turn:
+                turn.enter_context(resident.turn)
                 if not resident.on_device:
                     wanted_mb = resident.memory_mb or self._expected_mb(resident.name, binding)
                     with self._lock:
                         victims = self._residents.reserve(resident, wanted_mb)
                     self._bring(resident, binding, dtype, victims, listener)
-                assert resident.model is not None
-                yield resident.model
+                model = resident.model
+                assert model is not None
+                if model.concurrent:
+                    turn.close()
+                yield model
         finally:
             with self._lock:
                 self._residents.give_back(resident)

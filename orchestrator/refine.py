@@ -27,9 +27,10 @@ from .experience import Experience
 from .judging import Judge
 from .planning import Limits, completed
 from .policy import Control
+from .prospects import Prospects
 from .result import Result
 from .rungs import LADDER
-from .search import Attempt, Repair, Search
+from .search import Attempt, Outcome, Repair, Search
 from .situation import Candidate, Situation
 from .verdicts import Checked, Finding, findings, maker_of
 
@@ -85,8 +86,9 @@ class Climb:
         self._start = time.monotonic()
         self._tried = {first.plan.to_json()}
         self._calls = self._plans = 0
-        self._calls_lack = False
+        self._calls_lack = self._approved = False
         self._learns = repair.learn
+        self._prospects = Prospects(first)
         self._judge = Judge(first, findings(first, bench.inputs, bench.limits.catalogue), bench.inputs)
 
     def wrong(self) -> list[Finding]:
@@ -100,6 +102,8 @@ class Climb:
             wrong = self.wrong()
             if not wrong:
                 return self._no_more() if self._judge.unreliable else "every check passes"
+            if self._approved:
+                return "the person was content"
             if self._bench.control.cancelled.is_set():
                 return "it was stopped"
             spent = self._spent()
@@ -138,15 +142,22 @@ class Climb:
     # What to try
 
     def _candidates(self, wrong: Sequence[Finding]) -> Iterator[tuple[Finding, Candidate]]:
-        """Yield what has not been tried yet, for one finding after the other, the most promising first."""
-        for finding in wrong:
-            situation = Situation(self.best.plan, finding, self._bench.limits.catalogue)
-            rungs = [LADDER[rung] for rung in self._repair.rungs if rung in LADDER]
-            ladder = [candidate for rung in rungs for candidate in rung(situation)]
-            for candidate in self._ranked(finding, ladder):
-                if (finding.id, candidate.way) not in self._judge.given_up and self._possible(candidate.plan):
-                    yield finding, candidate
+        """Yield what has not been tried yet, the most promising first; what is merely doubted waits for all else."""
+        for doubted in (False, True):
+            some = [finding for finding in wrong if (finding.kind == "doubted") == doubted]
+            yield from self._mending(some)
         yield from self._replanned(wrong)
+
+    def _mending(self, wrong: Sequence[Finding]) -> Iterator[tuple[Finding, Candidate]]:
+        ladders = [(finding, candidate) for finding in wrong for candidate in self._ladder(finding)]
+        for finding, candidate in self._prospects.ordered(ladders, self.best, lambda c: self._generator_calls(c.plan)):
+            if (finding.id, candidate.way) not in self._judge.given_up and self._possible(candidate.plan):
+                yield finding, candidate
+
+    def _ladder(self, finding: Finding) -> list[Candidate]:
+        situation = Situation(self.best.plan, finding, self._bench.limits.catalogue)
+        rungs = [LADDER[rung] for rung in self._repair.rungs if rung in LADDER]
+        return self._ranked(finding, [candidate for rung in rungs for candidate in rung(situation)])
 
     def _ranked(self, finding: Finding, ladder: list[Candidate]) -> list[Candidate]:
         if not self._learns:
@@ -244,13 +255,25 @@ class Climb:
             finding.evidence,
             finding.picture or finding.before,
             picture,
+            candidate.plan,
         )
-        self.attempts.append(attempt)
         if outcome != "stopped":
             self._learn(finding, candidate, outcome == "kept", seconds)
+        self._prospects.note(candidate, trial, outcome == "kept")
+        outcome, reason = self._reviewed(attempt)
+        self.attempts.append(replace(attempt, outcome=outcome, reason=reason))
         if outcome == "kept":
             self.best = trial
         bench.tell("repair ended", {**about, "outcome": outcome, "reason": reason, "score": trial.score})
+
+    def _reviewed(self, attempt: Attempt) -> tuple[Outcome, str]:
+        """Return what becomes of a repair that came to its end, and why, after a person has had the last word."""
+        review = self._bench.control.review
+        said = review(attempt) if review and attempt.outcome in ("kept", "rolled back") else None
+        self._approved = said == "done"
+        if said is None:
+            return attempt.outcome, attempt.reason
+        return ("rolled back", "the person took it back") if said == "drop" else ("kept", "the person kept it")
 
     def _looked_at(self, trial: Checked, finding: Finding) -> Image | None:
         """Return the picture that the same check looked at after the repair."""

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypedDict
 
+from ..planners.plan import Step
+from ..tools.catalogue import Catalogue
 from ..tools.errors import Cancelled, ToolError
 from ..tools.profiles import Binding, Profile
 from ..tools.values import Value, decode
-from .calls import Call, Held
+from .calls import Call, Held, Source
 from .lane import Failure, Outcome
 
 
@@ -22,6 +24,49 @@ class Parcel(TypedDict):
     wires: Mapping[str, tuple[Sequence[str], bool]]
     """Port → (digests, whether it takes a list)."""
     params: Mapping[str, Any]
+
+
+class Line(TypedDict):
+    """The steps that follow a call, each of which takes the result of the one before."""
+
+    first: str
+    """The step that the call is of."""
+    steps: Sequence[tuple[Mapping[str, Any], int]]
+    """(a step as plain values, the version of its tool), in order."""
+    outside: Mapping[str, tuple[Sequence[str], bool]]
+    """What else they take: name of an input or finished step → (digests, whether it is a list)."""
+
+
+class Made(TypedDict):
+    """What a worker made of a call, of a batch, or of one step of a line."""
+
+    keys: list[str]
+    outcomes: list[dict[str, Any]]
+    """Per call `{values: [bytes], digests, many}`, `{failure: {message, …}}` or `{cancelled}`."""
+    costs: list[dict[str, Any]]
+    models: list[tuple[str, dict[str, object]]]
+    """What the pool told: models that were loaded and dropped."""
+
+
+class Beat(TypedDict):
+    """How far a task is. Each result is in one beat and in no other."""
+
+    at: int
+    """How many of its steps are made, and so which one runs."""
+    key: str
+    """The key of that step, where it is one of a line; else empty."""
+    done: int
+    total: int
+    made: list[Made]
+    """The last ones of those that are made."""
+
+
+class Reply(TypedDict):
+    """How a task ended."""
+
+    missing: list[str]
+    """Digests that are not with the worker: nothing was computed, and the task must be sent again with their values."""
+    last: Beat
 
 
 def digests_of(parcel: Parcel) -> list[str]:
@@ -51,10 +96,24 @@ def parcel_of(call: Call) -> Parcel:
     return Parcel(key=call.key, tool=call.tool.id, version=call.tool.version, wires=wires, params=dict(call.params))
 
 
-def finder(calls: Sequence[Call]) -> Callable[[str], Value]:
-    """Return what finds the value of a digest among the inputs of some calls."""
+def line_of(first: Step, steps: Sequence[Step], catalogue: Catalogue, source: Source) -> Line:
+    """Return the steps that follow `first` as plain values."""
+    own = {first.id, *(step.id for step in steps)}
+    names = {name for step in steps for _, name in step.references} - own
+    outside = {name: (list(held.digests), held.many) for name in sorted(names) for held in [source.held(name)]}
+    documents = [(step.model_dump(mode="json", exclude_none=True), catalogue[step.tool].version) for step in steps]
+    return Line(first=first.id, steps=documents, outside=outside)
 
+
+def digests_beside(line: Line) -> list[str]:
+    """Return the inputs of a line that its steps do not make themselves."""
+    return [digest for digests, _ in line["outside"].values() for digest in digests]
+
+
+def finder(calls: Sequence[Call], line: Line | None = None) -> Callable[[str], Value]:
+    """Return what finds the value of a digest among the inputs of some calls, and of the line that follows."""
     wires = [(call, wire) for call in calls for wire in call.wires.values()]
+    outside = line["outside"] if line else {}
 
     def find(digest: str) -> Value:
         for call, wire in wires:
@@ -63,9 +122,23 @@ def finder(calls: Sequence[Call]) -> Callable[[str], Value]:
             if digest in flat:
                 values = wire.value(call.source)
                 return values[flat.index(digest)] if isinstance(values, list) else values
+        for name, (found, _) in outside.items():
+            if digest in found:
+                result = calls[0].source.value(name)
+                return result[list(found).index(digest)] if isinstance(result, tuple) else result
         raise KeyError(digest)
 
     return find
+
+
+def packed(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as plain values and encoded ones."""
+    if isinstance(outcome, Failure):
+        return {"failure": asdict(outcome)}
+    if isinstance(outcome, Cancelled):
+        return {"cancelled": str(outcome)}
+    values = [value.encode() for value in outcome.values or ()]
+    return {"values": values, "digests": list(outcome.digests), "many": outcome.many}
 
 
 def outcome_of(outcome: Mapping[str, Any]) -> Outcome:

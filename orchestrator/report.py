@@ -177,7 +177,7 @@ def _checks(result: Result) -> str:
     rows = []
     for check in result.checks:
         kind, word = {True: ("pass", "passed"), False: ("fail", "failed")}.get(check["passed"], ("fail", "not made"))
-        words = f"{check['check']}: {check['reason']}"
+        words = f"{check['check']}: {check['reason']}" + (f"; {check['errs']}" if check.get("errs") else "")
         rows.append(f'<div><span class="pill {kind}">{word}</span><span>{escape(words)}</span></div>')
     return _list("Checks", rows)
 

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..planners.plan import Plan
+from ..planners.plan import Plan, Step
 from ..tools.errors import Problem, UsageError
-from ..tools.values import Detections, Image, Labels, Number, Text, Verdict
+from ..tools.measures.calibration import Calibration
+from ..tools.values import Detections, Image, Labels, Mask, Number, Text, Value, Verdict
+from .assurance import unverified
 from .calls import Result as Output
 from .engine import StepRecord
 from .provenance import Provenance, write_image
@@ -35,7 +37,8 @@ class Result:
     """Output → its value, or a tuple of them; those of failed steps are missing."""
     plan: Plan | None = None
     checks: list[dict[str, Any]] = field(default_factory=list)
-    """Per check: `check`, `args`, `passed` (None when it could not be made), `score` in [0, 1], `reason`."""
+    """Per check: `check`, `args`, `passed` (None when it could not be made), `score` in [0, 1], `reason`, and `errs`:
+    in words, how often such a verdict is wrong, or None where that was not measured."""
     problems: list[Problem] = field(default_factory=list)
     """What is wrong with the plan, what is missing, or which step failed and why."""
     steps: list[StepRecord] = field(default_factory=list)
@@ -60,6 +63,11 @@ class Result:
         """The pictures as PIL images."""
         return [picture.to_pil() for picture in self.pictures]
 
+    @property
+    def unverified(self) -> str | None:
+        """Words for pictures that no check has judged; None where one has, and where there are none."""
+        return unverified(self.plan, self.checks) if self.status == "done" and self.pictures else None
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values: everything but the pictures."""
         return {
@@ -69,6 +77,7 @@ class Result:
             "checks": self.checks,
             "problems": [asdict(problem) for problem in self.problems],
             "notes": list(self.notes),
+            "unverified": self.unverified,
             "search": self.search.to_json() if self.search else None,
             "seconds": round(self.seconds, 3),
         }
@@ -92,6 +101,18 @@ def output_paths(path: Path, count: int) -> list[Path]:
     if count == 1:
         return [path]
     return [path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(1, count + 1)]
+
+
+def pictures_in(outputs: Mapping[str, Output]) -> list[Image]:
+    """Return every picture and mask among the outputs, lists laid out flat; a mask in black and white."""
+    values = [v for output in outputs.values() for v in (output if isinstance(output, tuple) else (output,))]
+    return [picture for picture in map(_drawn, values) if picture is not None]
+
+
+def _drawn(value: Value) -> Image | None:
+    if isinstance(value, Mask):
+        return Image.from_pil(value.thumbnail(max(value.size_wh)))
+    return value if isinstance(value, Image) else None
 
 
 def answer_of(outputs: Mapping[str, Output]) -> str | None:
@@ -128,14 +149,22 @@ def _count(found: Detections) -> str:
     return f"{line} ({', '.join(f'{name} ×{n}' if n > 1 else name for name, n in names.items())})"
 
 
-def checks_of(plan: Plan, records: Sequence[StepRecord]) -> list[dict[str, Any]]:
-    """Return what became of each check of the plan."""
+def checks_of(
+    plan: Plan, records: Sequence[StepRecord], calibration: Calibration | None = None
+) -> list[dict[str, Any]]:
+    """Return what became of each check of the plan; `calibration` is what is known of the checks with these models."""
     ended = {record.id: record for record in records}
     return [
-        {"check": step.tool, "args": dict(step.args), **_verdict(ended[step.id])}
+        {"check": step.tool, "args": dict(step.args), **_verdict(record), "errs": _errs(step, record, calibration)}
         for step in plan.checked_steps()
-        if step.id in ended
+        if (record := ended.get(step.id)) is not None
     ]
+
+
+def _errs(check: Step, record: StepRecord, calibration: Calibration | None) -> str | None:
+    verdict = record.value
+    rates = calibration.rates(check.tool, check.args) if calibration else None
+    return rates.of(verdict.passed) if rates and isinstance(verdict, Verdict) else None
 
 
 def _verdict(record: StepRecord) -> dict[str, Any]:

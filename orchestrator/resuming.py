@@ -24,6 +24,8 @@ from .store import Store
 
 PART_OF = "part of"
 """Note of a run that belongs to a greater work, which makes it again when it is gone on with: `diptych map`."""
+PROFILE_FILE = "profile file"
+"""Fact of a run whose profile is none of the shipped ones: where it was read from."""
 MOST_DEATHS = 2
 """A step that was running at so many deaths of the process is taken to be their cause."""
 
@@ -47,6 +49,14 @@ class Left:
             for step, deaths in self.suspects.items()
             if deaths >= MOST_DEATHS
         }
+
+    @property
+    def profile(self) -> str:
+        """What the run was told to use: the name of a profile, or its file. Raises UsageError when that is gone."""
+        file = self.facts.get(PROFILE_FILE, "")
+        if file and not Path(file).is_file():
+            raise UsageError(f"the profile of this run is gone: there is no file {file!r} any more; run it anew")
+        return file or str(self.facts.get("profile", "auto"))
 
     @property
     def policy(self) -> Policy:
@@ -92,7 +102,7 @@ def describe_inputs(inputs: Mapping[str, Result], files: Mapping[str, str], stor
         described[name] = {"digests": list(held.digests), "many": held.many}
         if name in files and not held.many:
             described[name]["file"] = str(Path(files[name]).absolute())
-        elif store is not None:
+        elif store is not None and not store.lasts(_input_key(held)):
             store.put(_input_key(held), result)
     return described
 

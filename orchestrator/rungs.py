@@ -64,7 +64,8 @@ def _other_seeds(at: Situation, plan: Plan, maker: Step) -> Iterator[Candidate]:
         args = reseeded(maker, tool, number)
         other = with_step(plan, with_args(maker, **args))
         change = f"another seed for {maker.id!r}: {args['seed']}"
-        yield Candidate("nudge", f"nudge {tool.id}.seed", change, other, in_all=maker == at.root)
+        whole = maker == at.root
+        yield Candidate("nudge", f"nudge {tool.id}.seed", change, other, anew=whole, in_all=whole)
 
 
 def _wider_mask(at: Situation, maker: Step) -> Iterator[Candidate]:

@@ -3,6 +3,7 @@
     too few        another one: over a thing that nobody asked for, or in a free place
     wrong color    the wrong ones recolored, or drawn over
     wrong place    one taken away, and drawn again where it belongs
+    doubted        the one that may be none drawn again in its place
     too many       the surplus taken away (see `local_repair`), or those of another color first
 
 One thing at a time: each is kept for itself, and what is right stays as it is. As in `local_repair`, all new steps
@@ -39,7 +40,7 @@ class _Place:
 
 def suits(at: Situation) -> bool:
     """Say whether a finding is about what a described picture shows, and the tools to mend it are there."""
-    mendable = at.finding.kind in ("too few", "too many", "wrong color", "wrong place")
+    mendable = at.finding.kind in ("too few", "too many", "wrong color", "wrong place", "doubted")
     return mendable and at.root is not None and at.catalogue.keys() >= _NEEDED
 
 
@@ -62,6 +63,8 @@ def redraw(at: Situation) -> Iterator[Candidate]:
             of = str(at.finding.step.args["of"])
             yield from scene.moved(query, _Place(side, of))
             yield from scene.moved(of, _Place(OPPOSITE[side], query))
+        case "doubted":
+            yield from scene.redrawn(query, "one that may be none")
 
 
 def unrepaired(plan: Plan, root: Step) -> Plan:
@@ -107,18 +110,20 @@ class _Scene:
             mask = steps.add("segment", image=steps.image, boxes=self._found(steps))
             steps.add("recolor", image=steps.image, mask=mask, color=color)
             yield self._candidate(steps, "recolor", f"the {query!r} that are not {color} recolored")
+        yield from self.redrawn(query, f"one that is not {color}")
+        steps = _Steps(self.at.plan, self.maker)
+        area = steps.add("region", image=steps.image, boxes=self._found(steps))
+        steps.add("erase", image=steps.image, mask=area)
+        yield self._candidate(steps, "erase", f"the {query!r} that are not {color} erased")
+
+    def redrawn(self, query: str, what: str) -> Iterator[Candidate]:
+        """Draw the largest of the wrong ones anew, in its place."""
         for seed in self._seeds():
             steps = _Steps(self.at.plan, self.maker)
             one = steps.add("pick", boxes=self._found(steps), which="largest")
             area = steps.add("region", image=steps.image, boxes=one)
             steps.add("inpaint", image=steps.image, mask=area, prompt=self._named(query), seed=seed)
-            yield self._candidate(
-                steps, "redraw", f"{self._named(query)!r} in the place of one that is not {color}", seed
-            )
-        steps = _Steps(self.at.plan, self.maker)
-        area = steps.add("region", image=steps.image, boxes=self._found(steps))
-        steps.add("erase", image=steps.image, mask=area)
-        yield self._candidate(steps, "erase", f"the {query!r} that are not {color} erased")
+            yield self._candidate(steps, "redraw", f"{self._named(query)!r} in the place of {what}", seed)
 
     def moved(self, query: str, place: _Place) -> Iterator[Candidate]:
         """Take the largest of them away, and draw it again on the side where it belongs."""
@@ -134,17 +139,18 @@ class _Scene:
 
     def _draw(self, steps: _Steps, query: str, place: _Place | None, seed: int, free: str = "room") -> None:
         """Append what draws a thing in a place that the tool `free` chooses: `room` or `unasked`."""
-        seen = {each: self._seen(steps, each) for each in self.queries}
+        seen = {each: self._seen(steps, each, least=free == "unasked") for each in self.queries}
         beside: dict[str, Any] = {"of": seen[place.of], "side": place.side} if place else {}
         known = {"taken" if free == "room" else "asked": list(seen.values())}
         area = steps.add(free, image=steps.image, **known, **beside)
         steps.add("inpaint", image=steps.image, mask=area, prompt=self._named(query), seed=seed)
 
-    def _seen(self, steps: _Steps, query: str) -> str:
-        """Append what finds the things of a name, of too many those that are seen best."""
+    def _seen(self, steps: _Steps, query: str, *, least: bool = False) -> str:
+        """Append what finds the things of a name, of too many those that are seen best; `least`: no more than one
+        where they were not counted."""
         found = steps.add("detect", image=steps.image, query=query)
         shown = [check.args for check in self.checks if check.check == "shows" and check.args["query"] == query]
-        count = next((args["count"] for args in shown if args.get("count")), None)
+        count = next((args["count"] for args in shown if args.get("count")), 1 if least else None)
         return steps.add("pick", boxes=found, which="best", count=count) if count else found
 
     def _found(self, steps: _Steps) -> str:

@@ -1,6 +1,6 @@
 """Which of the ready calls goes next: a pure choice, without threads, files or a clock.
 
-    0  calls whose models are at work for another lane are not looked at: a model does one thing at a time
+    0  calls whose models are at work for another lane are not looked at, where a model does one thing at a time
     1  the run with the highest priority; among equals the one that has had the least lane time (fair)
     2  in it, calls whose models are in memory already; others only when there are none, or when one of
        them has waited longer than `patience` seconds (so that affinity delays, and never starves)
@@ -36,6 +36,8 @@ class Task:
     """Tool and version: equal names may share a batch."""
     models: frozenset[str] = frozenset()
     """Leases that it needs."""
+    exclusive: frozenset[str] = frozenset()
+    """Those of them that nobody else may have meanwhile."""
     batch: int = 1
     """How many such calls may run as one."""
     lane: LaneKind = "cpu"

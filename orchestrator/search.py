@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from ..planners.plan import Plan
 from ..tools.errors import UsageError
 from ..tools.values import Detections, Image
 
@@ -13,6 +14,8 @@ Rung = Literal["preserve", "local", "nudge", "swap", "replan"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 """In the order of the ladder: what touches least comes first."""
 Outcome = Literal["kept", "rolled back", "failed", "stopped"]
+Decision = Literal["keep", "drop", "done"]
+"""What a person may say of a repair: keep it, whatever the checks say; take it back; keep it, and end there."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Attempt:
     before: Image | None = field(default=None, repr=False)
     """The picture that the check looked at, in which `evidence` lies."""
     after: Image | None = field(default=None, repr=False)
+    plan: Plan | None = field(default=None, repr=False)
+    """What was run: whoever likes this try best can run it again; its steps are known then."""
 
     @property
     def share(self) -> float:
@@ -93,13 +98,15 @@ class Attempt:
         return self.again / self.steps if self.steps else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values: everything but the pictures."""
+        """Return plain JSON values: everything but the pictures and the plan, which is in the log."""
         boxes = [] if self.evidence is None else self.evidence.xyxy.round(1).tolist()
-        named = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _PICTURES}
+        named = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _LARGE}
         return {**named, "seconds": round(self.seconds, 3), "evidence": boxes}
 
 
-_PICTURES = ("evidence", "before", "after")
+_LARGE = ("evidence", "before", "after", "plan")
+Review = Callable[[Attempt], Decision | None]
+"""Shows a repair that was tried, and how the checks judged it, to a person; None: the checks decide."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ class Candidate:
     change: str
     """The same for this plan, in words."""
     plan: Plan
+    anew: bool = False
+    """Whether it draws the whole picture anew, and no repair of it is left."""
     in_all: bool = False
     """Whether it may break a promise where it keeps more of them in all: in a picture that was drawn, what one thing
     gains another may lose."""

@@ -4,9 +4,9 @@ What is put is visible in this process at once and costs no I/O; `flush` makes i
 it or nothing. Where things lie, and why a crash leaves nothing torn, is said in `blobs`. Whatever is read is compared
 with its name: a damaged blob is dropped and the result counts as unknown, so that the call is simply made again.
 
-The least recently used blobs go when there are too many bytes. What this process has pinned stays. Another process
-does not know of these pins, but every `find`, `put` and `pin` counts as a use and is written down with the next
-flush: it throws away what has not been used for longer first. What it has thrown away, `value` reports as None.
+The least recently used blobs go when there are too many bytes. What this process protects stays. Another process
+does not know of that, but every `find` and `put` counts as a use and is written down with the next flush: it throws
+away what has not been used for longer first. What it has thrown away, `value` reports as None.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import os
 import re
 import threading
 import warnings
-from collections import Counter, OrderedDict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence, Set
 from pathlib import Path
 
 from ..tools.errors import UsageError
 from ..tools.values import Value
+from .at_hand import Protected, Recent
 from .blobs import Batch, Blobs, Stored
 
 DEFAULT_BYTES = 4 << 30
@@ -35,8 +35,6 @@ _MANY_MISSES = 64
 """All keys are read at once when there are only so few, or after so many misses: a long run of new steps then asks the
 disk no more."""
 _MOST_UNNOTED_USES = 2000
-_VALUE_BYTES = 1024
-"""What a value takes in memory beside its arrays, about."""
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -56,7 +54,7 @@ class Store:
         self._blobs = Blobs(folder, max_bytes)
         self._lock = threading.Lock()
         """Guards everything below; nothing that waits for the disk happens under it."""
-        self._recent = _Recent(memory_bytes)
+        self._recent = Recent(memory_bytes)
         self._known: dict[str, Stored] = {}
         self._keys: set[str] | None = None
         """Every key on the disk, once that was worth reading."""
@@ -64,7 +62,7 @@ class Store:
         self._losses = 0
         """How often something was found to be gone: an answer from the disk may be older than that."""
         self._gone: set[str] = set()
-        self._pins: Counter[str] = Counter()
+        self._protected = Protected()
         self._pending = Batch()
         self._writing = Batch()
         self._flushing = threading.Lock()
@@ -91,6 +89,10 @@ class Store:
             self._pending.touch(key, stored.digests)
         return stored
 
+    def lasts(self, key: str) -> bool:
+        """Say whether a result is on the disk now, whatever this process remembers of it; counts as no use."""
+        return self._blobs.find(key) is not None
+
     def look_again(self) -> None:
         """Notice what other processes have kept meanwhile; `find` may not see it before. Cheap: once per run."""
         if self._keys is not None and self._blobs.changed_by_others():
@@ -116,7 +118,7 @@ class Store:
             if value is None:
                 self._forget({digest})
             else:
-                self._recent.put(value)
+                self._recent.put(digest, value)
         return value
 
     def get(self, key: str) -> Value | tuple[Value, ...] | None:
@@ -134,18 +136,21 @@ class Store:
 
         Raises UsageError when so much was waiting that it had to be written, and could not be; it waits on.
         """
-        many = not isinstance(result, Value)
-        values: Sequence[Value] = tuple(result) if many else (result,)  # type: ignore[arg-type, assignment]
-        stored = Stored(tuple([value.digest for value in values]), many)
+        values = (result,) if isinstance(result, Value) else tuple(result)
+        self.add(key, tuple([value.digest for value in values]), values, many=not isinstance(result, Value))
+
+    def add(self, key: str, digests: tuple[str, ...], values: Sequence[Value], *, many: bool) -> None:
+        """Do as `put`, for values whose digests are at hand."""
+        stored = Stored(digests, many)
         with self._lock:
             pending = self._pending
             pending.results[key] = stored
-            for value in values:
-                pending.values[value.digest] = value
-                pending.nbytes += self._recent.put(value)
-            pending.touch(key, stored.digests)
+            for digest, value in zip(digests, values, strict=True):
+                pending.values[digest] = value
+                pending.nbytes += self._recent.put(digest, value)
+            pending.touch(key, digests)
             if self._gone:
-                self._gone.difference_update(stored.digests)
+                self._gone.difference_update(digests)
             self._know(key, stored)
             if self._keys is not None:
                 self._keys.add(key)
@@ -160,20 +165,15 @@ class Store:
         """
         self._flush(_MOST_UNNOTED_USES)
 
-    def pin(self, digests: Iterable[str]) -> None:
-        """Keep this process from pruning these blobs, once per call; it counts as a use."""
+    def protect(self, digests: Set[str]) -> None:
+        """Keep this process from pruning what is, or comes to be, in a set; until `release`."""
         with self._lock:
-            for digest in digests:
-                self._pins[digest] += 1
-                self._pending.use(digest)
+            self._protected.sets.append(digests)
 
-    def unpin(self, digests: Iterable[str]) -> None:
-        """Take back one `pin` of each."""
+    def release(self, digests: Set[str]) -> None:
+        """Take back `protect` of this very set."""
         with self._lock:
-            for digest in digests:
-                self._pins[digest] -= 1
-                if self._pins[digest] <= 0:
-                    del self._pins[digest]
+            self._protected.sets = [kept for kept in self._protected.sets if kept is not digests]
 
     def close(self) -> None:
         """Flush, write down what was used, and let go of the files; closing twice is harmless. Raises like `flush`."""
@@ -190,7 +190,7 @@ class Store:
                     return
                 self._writing, self._pending = batch, Batch()
             try:
-                dropped = self._blobs.write(batch, self._pins)
+                dropped = self._blobs.write(batch, self._protected)
             except BaseException:
                 with self._lock:
                     batch.add(self._pending)
@@ -247,33 +247,3 @@ class Store:
             return  # a store that cannot be written: this process remembers what is not worth asking for
         with self._lock:
             self._gone.discard(digest)
-
-
-class _Recent:
-    """The values used last, bounded by the bytes of their arrays. Its owner's lock guards it."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._values: OrderedDict[str, tuple[Value, int]] = OrderedDict()
-
-    def get(self, digest: str) -> Value | None:
-        entry = self._values.get(digest)
-        if entry is None:
-            return None
-        self._values.move_to_end(digest)
-        return entry[0]
-
-    def put(self, value: Value) -> int:
-        """Keep a value at hand and return about how many bytes it takes."""
-        entry = self._values.get(value.digest)
-        if entry is not None:
-            self._values.move_to_end(value.digest)
-            return entry[1]
-        size = value.nbytes + _VALUE_BYTES
-        self._values[value.digest] = (value, size)
-        self._bytes += size
-        while self._bytes > self._max_bytes:
-            _, (_, oldest) = self._values.popitem(last=False)
-            self._bytes -= oldest
-        return size

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..tools.errors import UsageError
-from .calls import Result
+from .calls import Held
 from .engine import Engine
 from .keeping import Keeper
 from .lane import Cost
@@ -18,15 +18,14 @@ class Teller:
     """The voice of one run; everything but `pass_on` may be called from any thread."""
 
     def __init__(self, engine: Engine, run: str) -> None:
-        self._engine, self._run = engine, run
+        self._engine, self._run, self._append = engine, run, engine.log.append
         self._untold: deque[Event] = deque()
         self._warned = False
         self.keeper = Keeper(engine.log, engine.store, engine.estimates, self.warn)
 
     def emit(self, kind: str, step: str | None = None, facts: Mapping[str, Any] | None = None) -> None:
         """Say that something happened."""
-        self._untold.append(self._engine.log.append(self._run, kind, step, facts))
-        self.keeper.poke()
+        self._untold.append(self._append(self._run, kind, step, facts))
 
     def pass_on(self, on_event: Callable[[Event], None]) -> None:
         """Call `on_event` with what has happened since the last time."""
@@ -37,11 +36,12 @@ class Teller:
         """Say what became of a model."""
         self.emit(kind, None, facts)
 
-    def keep(self, key: str, result: Result) -> None:
+    def keep(self, key: str, held: Held) -> None:
         """Put the result of a call into the store, if there is one."""
-        if self._engine.store is not None:
+        store, values = self._engine.store, held.values
+        if store is not None and values is not None:
             try:
-                self._engine.store.put(key, result)
+                store.add(key, held.digests, values, many=held.many)
             except UsageError as error:
                 self.warn(error)
 

@@ -22,7 +22,16 @@ from .calls import Result as Output
 from .result import Result
 
 Kind = Literal[
-    "missed", "still there", "leaked", "too many", "too few", "wrong color", "wrong place", "not found", "other"
+    "missed",
+    "still there",
+    "leaked",
+    "too many",
+    "too few",
+    "wrong color",
+    "wrong place",
+    "doubted",
+    "not found",
+    "other",
 ]
 """How a promise was broken:
 
@@ -31,6 +40,7 @@ Kind = Literal[
 * `leaked`: something changed that should not have
 * `too many`, `too few`: things were counted
 * `wrong color`, `wrong place`: things are there, but not as they should be
+* `doubted`: a second opinion disagrees; nobody can tell
 * `not found`: a step had nothing to work on, and failed
 """
 
@@ -188,14 +198,18 @@ def _kind(check: Step, evidence: Detections | None, touched: Array | None) -> Ki
         return "leaked"
     if check.args.get("count") is not None and evidence is not None:
         return "too many" if len(evidence) > check.args["count"] else "too few"
-    if "color" in check.args or "side" in check.args:
-        told: Kind = "wrong color" if "color" in check.args else "wrong place"
+    told: Kind | None = next((kind for name, kind in _TOLD.items() if name in check.args), None)
+    if told is not None:
         return told if evidence is not None and len(evidence) else "other"
     if evidence is None or not len(evidence):
         return "too few" if evidence is not None else "other"
     if touched is None:
         return "still there"
     return "still there" if covered(evidence, touched).max(initial=0) >= 0.5 else "missed"
+
+
+_TOLD: dict[str, Kind] = {"color": "wrong color", "side": "wrong place", "least": "doubted"}
+"""Argument of a check → how things are that do not keep it."""
 
 
 def _picture(value: Output | None) -> Image | None:

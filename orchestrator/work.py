@@ -14,6 +14,7 @@ from typing import Any
 from ..planners.plan import Plan
 from ..tools.catalogue import Catalogue, load_catalogue
 from ..tools.errors import Cancelled, PlanError, Problem, Refusal, ToolError
+from ..tools.measures.calibration import calibration_of
 from ..tools.profiles import Profile
 from ..tools.profiles.choosing import choose_profile
 from ..tools.weights import home as default_home
@@ -30,15 +31,22 @@ from .pool import ModelPool, device_budget_mb
 from .provenance import Provenance, describe
 from .refine import Bench, Replan, refine
 from .result import Result, Status, answer_of, checks_of
-from .resuming import PART_OF, Left, describe_inputs
+from .resuming import PART_OF, PROFILE_FILE, Left, describe_inputs
 from .search import Repair, facts_of
 from .store import Store
 
 OnEvent = Callable[[Event], None]
+Placing = Callable[[Plan], MakeExecutor]
+"""A plan that is about to run → what makes its calls."""
 WHY_PROFILE = "why this profile"
 """Fact of a run in the log."""
 MOST_CPU_LANES = 8
 """Tools use several cores themselves; more lanes than this only hold more pictures in memory."""
+
+
+def here(plan: Plan) -> MakeExecutor:
+    """Make the calls in this process: a `Placing`."""
+    return local
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Options:
     """Default: every installed tool."""
     lanes: int | Lanes | None = None
     """CPU lanes of its own, or lanes to share with some other runs; default: those that all runs share."""
-    executor: MakeExecutor = local
+    executor: Placing = here
     """What makes the calls: this process, or the workers of a cluster (`remote.Workers.executor`)."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """Plain values for the log: what `resume` needs to know beside the plan and the inputs."""
@@ -148,6 +156,7 @@ class Work:
         self._given = plan
         facts = {
             "profile": self._profile.name,
+            **({PROFILE_FILE: self._profile.file} if self._profile.file else {}),
             WHY_PROFILE: self._choice.reason,
             "policy": asdict(self._options.policy),
             "repair": facts_of(self._options.repair),
@@ -195,7 +204,8 @@ class Work:
             return Result("cancelled")
         # Written only where it is not the plan that the run was started with: plans can be long.
         self._tell(run, "plan", {} if plan is self._given else {"plan": plan.document()})
-        self._shelf.log.flush(run=run)
+        if plan is not self._given:
+            self._shelf.log.flush(run=run)
         first = self._result(plan, self._run(run, plan, self._options.control, left))
         return self._repaired(run, first, left)
 
@@ -232,7 +242,7 @@ class Work:
         own = 1 if left and left.suspects else options.lanes
         lanes = Lanes(models, own) if isinstance(own, int) else own or shared_lanes(device)
         engine = Engine(
-            self._catalogue, self._profile, models, kept.log, kept.estimates, lanes, store, options.executor
+            self._catalogue, self._profile, models, kept.log, kept.estimates, lanes, store, options.executor(plan)
         )
         inputs = {name: self._inputs[name] for name in plan.inputs if name in self._inputs}
         return engine.run(
@@ -258,7 +268,7 @@ class Work:
             answer_of(outputs),
             outputs,
             plan,
-            checks_of(plan, records),
+            checks_of(plan, records, calibration_of(self._profile)),
             problems,
             list(records),
             provenance=self._provenance(plan),

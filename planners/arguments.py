@@ -18,6 +18,21 @@ CONDITIONS = (Type("Verdict"), Type("Number"))
 """What `when` can ask."""
 
 
+def plainly_fits(step: Step, tool: Tool, types: Types) -> bool:
+    """Say whether a step needs no further look: all it gives are references of the very types that its ports take.
+
+    That is most steps of most plans, and quicker to see than to look for everything that could be wrong.
+    """
+    if step.for_each is not None or len(step.args) < len(tool.required):
+        return False
+    for name, value in step.args.items():
+        port = tool.ports.get(name)
+        source = referenced(value)
+        if port is None or source is None or types.get(source) != port.type:
+            return False
+    return all([argument.name in step.args for argument in tool.required])
+
+
 def check_arguments(step: Step, catalogue: Catalogue, types: Types) -> Iterator[Problem]:
     """Yield unknown, missing and unfitting arguments; dangling references are reported elsewhere."""
     tool = catalogue[step.tool]

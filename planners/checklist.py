@@ -29,6 +29,8 @@ Atom = tuple[str | int, ...]
 
 COLORS = (*BASIC, "grey")
 """What counts as a color that is said: the words whose pixels can be told apart for certain."""
+_NO_NOUNS = frozenset(COLORS) - {"orange"}
+"""Colors that are not the names of things as well."""
 MOST_THINGS = 9
 MOST_RELATIONS = 8
 MOST_TEXTS = 3
@@ -104,10 +106,13 @@ def read_checklist(text: str) -> Checklist:
 
 
 def _unfounded(things: Sequence[Thing], relations: Sequence[Relation]) -> Iterator[Problem]:
-    """Yield what means nothing: a thing told twice, a place beside what is not there, or beside itself."""
+    """Yield what means nothing: a thing told twice, a color for a thing, a place beside what is not there or itself."""
     for thing in dict.fromkeys(thing for thing in things if things.count(thing) > 1):
         problem = f"{thing.count}|{thing.color}|{thing.noun} is told twice; write one line, with the count of all"
         yield Problem(problem, kind="malformed")
+    for thing in things:
+        if thing.noun in _NO_NOUNS:
+            yield Problem(f"{thing.noun!r} is a color, not a thing; write what has the color", kind="malformed")
     for relation in relations:
         told = f"'{relation.one + 1} {relation.side} {relation.other + 1}'"
         places = (relation.one, relation.other)
@@ -152,8 +157,7 @@ def contradictions(checklist: Checklist) -> list[str]:
     found: list[str] = []
     for place, thing in enumerate(checklist.things):
         for second in checklist.things[place + 1 :]:
-            if thing.noun == second.noun:
-                found += _clash(thing, second)
+            found += _clash(thing, second)
     sides = {(relation.one, relation.side, relation.other) for relation in checklist.relations}
     sides |= {(there, OPPOSITE[side], here) for here, side, there in sides}
     for here, side, there in sorted(sides):
@@ -164,13 +168,20 @@ def contradictions(checklist: Checklist) -> list[str]:
 
 
 def _clash(thing: Thing, other: Thing) -> Iterator[str]:
-    if bool(thing.count) != bool(other.count) and (not thing.color or not other.color or thing.color == other.color):
-        absent, present = sorted((thing, other), key=lambda each: each.count)
-        if absent.color and not present.color:
-            return  # no red circle, but a circle: it can be of another color
+    if thing.count and other.count:
+        if (thing.noun, thing.color) == (other.noun, other.color) and thing.count != other.count:
+            yield f"there are to be {_said(thing)} and also {_said(other)}"
+        return
+    absent, present = sorted((thing, other), key=lambda each: each.count)
+    same = absent.noun in (present.noun, _uncolored(present.noun))
+    if present.count and same and absent.color in ("", present.color):  # no red circle, but a blue one: that can be
         yield f"there is to be {_said(present)}, and there is to be no {_kind(absent)}"
-    elif thing.count and other.count and thing.count != other.count and thing.color == other.color:
-        yield f"there are to be {_said(thing)} and also {_said(other)}"
+
+
+def _uncolored(noun: str) -> str:
+    """Return a noun without colors before it: a blue circle is a circle."""
+    *first, last = noun.split()
+    return " ".join([*(word for word in first if word not in COLORS), last])
 
 
 def _kind(thing: Thing) -> str:

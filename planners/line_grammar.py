@@ -14,7 +14,7 @@ from ..tools.catalogue import Catalogue
 from ..tools.colors import basic_colors, is_color
 from ..tools.tool import Param, Port, Tool, Type
 from .arguments import CONDITIONS
-from .copying import phrases_of, words_of
+from .copying import ALWAYS, phrases_of, words_of
 from .notation import LETTERS, arguments
 
 MOST_STEPS = 20
@@ -23,14 +23,17 @@ MOST_STEPS = 20
 class LineGrammar:
     """Gives the grammar of each line in turn, and is told the line that was written.
 
-    Free text in steps is made of the words of the request and of figures, where the request is in English.
+    Free text in steps is a run of words of the request, where that is in English.
     """
 
     def __init__(self, inputs: Sequence[str], catalogue: Catalogue, request: str) -> None:
         self._catalogue = catalogue
         self._types = dict.fromkeys(inputs, Type("Image"))
         self._words = words_of(request)
-        self._colors = dict.fromkeys([*filter(is_color, phrases_of(request)), *basic_colors()])
+        spoken = self._words if self._words is not None else [[word] for word in request.split()]
+        named = list(filter(is_color, phrases_of(spoken)))
+        # Where others are offered as well, a small model takes one that it knows for one that it does not.
+        self._colors = dict.fromkeys([*named, "black", "white"] if named else basic_colors())
         self._steps = 0
         self._ended = False
         self._values = {
@@ -158,11 +161,16 @@ def _fits(check: Callable[[str], object], text: str) -> bool:
     return True
 
 
-def _string_rules(words: Sequence[str] | None) -> list[str]:
+def _string_rules(words: Sequence[Sequence[str]] | None) -> Iterator[str]:
+    """Yield the rules of free text: a run of words of the request, each in one of its forms, or a figure."""
     if words is None:
-        return ["string ::= free"]
-    literals = [_quoted(json.dumps(word, ensure_ascii=False)[1:-1]) for word in words]
-    return [
-        'string ::= "\\"" word (" " word){0,60} "\\""',
-        "word ::= [0-9#] [0-9a-f:.%/-]{0,8} | " + " | ".join(literals),
-    ]
+        yield "string ::= free"
+        return
+    runs = [f"w{place}" for place, forms in enumerate(words) if forms]
+    yield f"run ::= {' | '.join([*runs, 'said'])}"
+    for place, forms in enumerate(words):
+        if forms:
+            onward = f' (" " w{place + 1})?' if f"w{place + 1}" in runs else ""
+            yield f"w{place} ::= ({_any_of([json.dumps(form, ensure_ascii=False)[1:-1] for form in forms])}){onward}"
+    yield f"said ::= {_any_of(ALWAYS)} | [0-9#] [0-9a-f:.%/-]{{0,8}}"
+    yield 'string ::= "\\"" run (" areas")? "\\""'

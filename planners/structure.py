@@ -40,8 +40,9 @@ def graph(plan: Plan) -> nx.DiGraph[str]:
 def output_types(plan: Plan, catalogue: Catalogue) -> dict[str, Type | None]:
     """Return name → type for every input and step; None where a tool or a type is unknown."""
     types: dict[str, Type | None] = {name: _parse(text) for name, text in plan.inputs.items()}
+    tools = {id: catalogue.get(id) for id in {step.tool for step in plan.steps}}
     for step in plan.steps:
-        tool = catalogue.get(step.tool)
+        tool = tools[step.tool]
         types.setdefault(step.id, step_type(step, tool) if tool else None)
     return types
 

@@ -17,8 +17,8 @@ import networkx as nx
 from ..tools.catalogue import Catalogue
 from ..tools.errors import Problem
 from ..tools.profiles import Profile, others_that_can
-from ..tools.tool import Type
-from .arguments import check_arguments, check_condition, check_iteration
+from ..tools.tool import Tool, Type
+from .arguments import check_arguments, check_condition, check_iteration, plainly_fits
 from .bounds import check_bounds
 from .plan import Plan, Step, referenced
 from .structure import graph, nearest, output_types
@@ -28,18 +28,20 @@ __all__ = ["graph", "output_types", "validate"]
 
 @dataclass(frozen=True)
 class _View:
-    """What the checks look at; the graph and the types are made once."""
+    """What the checks look at, made once; the graph only for a plan that is not plainly in order."""
 
     plan: Plan
     catalogue: Catalogue
     profile: Profile | None
     memory_mb: int | None
     types: Mapping[str, Type | None] = field(init=False)
-    graph: nx.DiGraph[str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "types", output_types(self.plan, self.catalogue))
-        object.__setattr__(self, "graph", graph(self.plan))
+
+    @cached_property
+    def graph(self) -> nx.DiGraph[str]:
+        return graph(self.plan)
 
     @cached_property
     def all_steps(self) -> list[Step]:
@@ -49,12 +51,29 @@ class _View:
     @cached_property
     def ordered(self) -> bool:
         """Whether no step waits for itself."""
-        return bool(nx.is_directed_acyclic_graph(self.graph))
+        return self._as_listed or bool(nx.is_directed_acyclic_graph(self.graph))
+
+    @property
+    def _as_listed(self) -> bool:
+        """Whether each step comes after all that it needs, as in most plans."""
+        before = set(self.plan.inputs)
+        for step in self.all_steps:
+            for _, name in step.references:
+                if name not in before:
+                    return False
+            before.add(step.id)
+        return True
+
+    @cached_property
+    def tools(self) -> dict[str, Tool]:
+        """The tools of the plan, by id; those that exist."""
+        found = {id: self.catalogue.get(id) for id in {step.tool for step in self.all_steps}}
+        return {id: tool for id, tool in found.items() if tool}
 
     @cached_property
     def known_steps(self) -> list[Step]:
         """Those whose tool exists."""
-        return [step for step in self.all_steps if step.tool in self.catalogue]
+        return [step for step in self.all_steps if step.tool in self.tools]
 
 
 def validate(
@@ -100,16 +119,16 @@ def _ids(view: _View) -> Iterator[Problem]:
 
 def _tools(view: _View) -> Iterator[Problem]:
     for step in view.all_steps:
-        if step.tool not in view.catalogue:
+        if step.tool not in view.tools:
             yield Problem(f"no tool is called {step.tool!r}{nearest(step.tool, view.catalogue)}", step.id)
 
 
 def _references(view: _View) -> Iterator[Problem]:
     for step in view.all_steps:
-        for argument, name in dict.fromkeys(step.references):
-            if name not in view.types:
-                others = [other for other in view.types if other != step.id]
-                yield Problem(f"'${name}' is neither an input nor a step{nearest(name, others)}", step.id, argument)
+        dangling = [reference for reference in step.references if reference[1] not in view.types]
+        for argument, name in dict.fromkeys(dangling):
+            others = [other for other in view.types if other != step.id]
+            yield Problem(f"'${name}' is neither an input nor a step{nearest(name, others)}", step.id, argument)
 
 
 def _cycles(view: _View) -> Iterator[Problem]:
@@ -131,7 +150,8 @@ def _cycles(view: _View) -> Iterator[Problem]:
 
 def _arguments(view: _View) -> Iterator[Problem]:
     for step in view.known_steps:
-        yield from check_arguments(step, view.catalogue, view.types)
+        if not plainly_fits(step, view.tools[step.tool], view.types):
+            yield from check_arguments(step, view.catalogue, view.types)
 
 
 def _iterations(view: _View) -> Iterator[Problem]:
@@ -165,10 +185,9 @@ def _unused(view: _View) -> Iterator[Problem]:
     named = wanted | {name for step in view.all_steps for _, name in step.references}
     if not wanted or not named <= view.types.keys():
         return
+    if view.ordered and all([step.id in named for step in view.plan.steps]):
+        return  # every way goes on until it ends in an output or a check
     ends = {name for name, facts in view.graph.nodes.items() if name in wanted or facts["role"] == "check"}
-    last = {name for name, degree in view.graph.out_degree if not degree}
-    if view.ordered and last <= ends | view.plan.inputs.keys():
-        return  # every way goes on until it ends in one of these
     used = ends.union(*(nx.ancestors(view.graph, name) for name in ends))
     for step in view.plan.steps:
         if step.id not in used:
@@ -205,7 +224,7 @@ def _abilities(view: _View, faulty: set[str | None]) -> Iterator[Problem]:
     if view.profile is None:
         return
     for step in view.known_steps:
-        tool = view.catalogue[step.tool]
+        tool = view.tools[step.tool]
         if not tool.models or step.id in faulty:
             continue
         params = _plain(step)
@@ -227,7 +246,7 @@ def _memory(view: _View) -> Iterator[Problem]:
         return
     users: dict[str, str] = {}
     for step in view.known_steps:
-        for capability in view.catalogue[step.tool].models:
+        for capability in view.tools[step.tool].models:
             if capability in view.profile.bindings:
                 users.setdefault(capability, step.id)
     for capability, step_id in users.items():

@@ -19,6 +19,7 @@ BUILTIN = (
     "measures.measure",
     "measures.checks",
     "measures.scenes",
+    "measures.second_opinion",
     "generators.generate",
     "editors.effects",
     "editors.light",

@@ -23,6 +23,8 @@ class Model(ABC):
 
     memory_mb: ClassVar[int] = 0
     """Host or device memory it holds once loaded, measured, in MiB."""
+    concurrent: ClassVar[bool] = False
+    """Whether several threads may use it at once, each on a core of its own; else steps take turns."""
     has_low_memory: ClassVar[bool] = False
     """Whether `load` takes `low_memory=True`: the same weights in less memory, and slower."""
 
@@ -84,6 +86,10 @@ class Segmenter(Model):
 
     @abstractmethod
     def segment(self, image: Image, boxes: Detections) -> Mask: ...
+
+    def segment_many(self, images: Sequence[Image], boxes: Sequence[Detections]) -> list[Mask]:
+        """Select in each image what its own boxes hold."""
+        return [self.segment(image, each) for image, each in zip(images, boxes, strict=True)]
 
 
 class Matter(Model):

@@ -23,3 +23,7 @@ Seed = Annotated[
 Position = Literal["top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right"]
 Prompt = Annotated[str, Field(min_length=1, max_length=2000)]
 Query = Annotated[str, Field(min_length=1, max_length=200, description="a phrase that names what to look for")]
+Among = Annotated[
+    list[Query] | None,
+    Field(max_length=16, description="phrases for other things: what one of them names more surely is not meant"),
+]

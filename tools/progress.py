@@ -12,9 +12,7 @@ Hook = Callable[[int, int], None]
 Say = Callable[[str], None]
 """Called with a sentence for the person who started the run."""
 
-_hook: ContextVar[Hook | None] = ContextVar("diptych_progress", default=None)
-
-_say: ContextVar[Say | None] = ContextVar("diptych_notes", default=None)
+_watcher: ContextVar[watched | None] = ContextVar("diptych_progress", default=None)
 _logger = logging.getLogger(__name__)
 
 
@@ -23,9 +21,9 @@ def note(sentence: str) -> None:
 
     It is in the log and the result of the run; outside of a run it is logged as a warning.
     """
-    say = _say.get()
-    if say:
-        say(sentence)
+    watcher = _watcher.get()
+    if watcher and watcher.say:
+        watcher.say(sentence)
     else:
         _logger.warning(sentence)
 
@@ -35,22 +33,21 @@ def tick(done: int, total: int) -> None:
 
     Does nothing outside of a run. Raises Cancelled when the run was cancelled: let it pass.
     """
-    hook = _hook.get()
-    if hook:
-        hook(done, total)
+    watcher = _watcher.get()
+    if watcher:
+        watcher.hook(done, total)
 
 
 class watched:
     """Send the ticks of this thread to `hook`, and its notes to `say`, for the length of the block."""
 
-    __slots__ = ("_hook", "_say", "_tokens")
+    __slots__ = ("_token", "hook", "say")
 
     def __init__(self, hook: Hook, say: Say | None = None) -> None:
-        self._hook, self._say = hook, say
+        self.hook, self.say = hook, say
 
     def __enter__(self) -> None:
-        self._tokens = _hook.set(self._hook), _say.set(self._say)
+        self._token = _watcher.set(self)
 
     def __exit__(self, *error: object) -> None:
-        _hook.reset(self._tokens[0])
-        _say.reset(self._tokens[1])
+        _watcher.reset(self._token)

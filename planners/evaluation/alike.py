@@ -23,7 +23,7 @@ _FACTOR = 2.5
 _RIM = 5
 """Percent by which a selection may be grown and still be the same."""
 _SHARED = 0.5
-"""Which share of the words of both have to be common."""
+"""Which share of the words of both have to be common, unless one says all that the other does."""
 _IDLE = frozenset(
     re.findall(
         r"\w+",
@@ -112,8 +112,9 @@ def _about(value: Any) -> frozenset[str]:
     """Return the words that carry a free text, plurals and singulars alike."""
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     words = [word for word in re.findall(r"\w+", text.casefold()) if word not in _IDLE]
-    return frozenset(word.removesuffix("s") if len(word) > 3 else word for word in words)
+    return frozenset(re.sub(r"(?<=[hsx])es$|(?<=\w\w)s$", "", word) if len(word) > 3 else word for word in words)
 
 
 def _overlap(one: frozenset[str], other: frozenset[str]) -> bool:
-    return len(one & other) >= _SHARED * max(len(one), len(other))
+    common = one & other
+    return bool(common) and (common in (one, other) or len(common) >= _SHARED * max(len(one), len(other)))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from diptych.orchestrator.keys import StepKey
+from diptych.orchestrator.keys import StepKey, written
 from diptych.tools.tool import Param
 
 BASE: dict[str, Any] = {
@@ -19,7 +19,7 @@ BASE: dict[str, Any] = {
 
 
 def step_key(*, params: Any, inputs: Any, **common: Any) -> str:
-    return StepKey(**common).of(params, inputs)
+    return StepKey(**common).of(written(params), inputs)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,9 @@ def step_key(*, params: Any, inputs: Any, **common: Any) -> str:
         {"inputs": {"image": "ab", "mask": None}},
         {"inputs": {"image": "aa", "mask": "bb"}},
         {"inputs": {"image": ["aa"], "mask": None}},
+        {"inputs": {"image": ["aa", "bb"], "mask": None}},
+        {"inputs": {"image": None, "mask": "aa"}},
+        {"inputs": {"image": "aa", "mask": []}},
     ],
 )
 def test_whatever_matters_changes_the_key(change: dict[str, Any]) -> None:

@@ -22,6 +22,30 @@ def test_a_late_reader_sees_the_same(tmp_path: Path) -> None:
     assert Log(tmp_path / "log.db").replay(run, after=2) == told[1:]
 
 
+def test_whatever_is_said_can_be_read_again(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.db")
+    run = log.start("what").run
+    log.append(run, "note", None, {"file": tmp_path, "half": "a\ud800b", "share": float("nan")})
+    log.append(run, "note", None, {"file": tmp_path, "list": ("a", 1, None, True), "share": float("inf")})
+    log.flush()
+    _, half, whole = [event.facts for event in log.replay(run)]
+    assert half["half"] == "a\ud800b" and half["file"] == str(tmp_path) and half["share"] != half["share"]
+    assert whole == {"file": str(tmp_path), "list": ["a", 1, None, True], "share": float("inf")}
+
+
+def test_many_events_are_all_there_in_order(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.db")
+    run = log.start("many").run
+    for number in range(2, 235):
+        log.append(run, "step progress", "a", {"done": number})
+        if number % 77 == 0:
+            log.flush()
+    log.flush()
+    events = log.replay(run)
+    assert [event.sequence for event in events] == list(range(1, 235))
+    assert [event.facts["done"] for event in events[1:]] == list(range(2, 235))
+
+
 def test_runs_are_listed_latest_first_and_bounded(tmp_path: Path) -> None:
     log = Log(tmp_path / "log.db", keep_runs=2)
     runs = [log.start(f"request {number}").run for number in range(4)]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from diptych.orchestrator import run_plan
+from diptych.orchestrator.assurance import unverified
 from diptych.orchestrator.cli import main
-from diptych.planners.plan import Plan, parse_plan
+from diptych.planners.plan import Check, Plan, parse_plan
 from diptych.tools.progress import note, watched
 
 UNKNOWN = "the model does not know these words of the prompt: fluffy, zebra"
@@ -48,3 +49,13 @@ def test_outside_of_a_run_a_note_is_logged(caplog: pytest.LogCaptureFixture) -> 
             note("inside")
         note("outside")
     assert heard == ["inside"] and caplog.messages == ["outside"]
+
+
+def test_what_nobody_could_check_is_said_to_be_unverified(tmp_path: Path) -> None:
+    plan = drawing("a red circle").model_copy(update={"request": "draw something nicer"})
+    unchecked = run_plan(plan, {}, profile="tiny", home=tmp_path)
+    assert unchecked.unverified is not None and unchecked.to_json()["unverified"].startswith("not verified")
+    check = Check.model_validate({"check": "shows", "image": "$a", "query": "circle"})
+    checked = run_plan(plan.model_copy(update={"checks": [check]}), {}, profile="tiny", home=tmp_path)
+    assert checked.unverified is None and checked.to_json()["unverified"] is None
+    assert unverified(plan, [{"check": "preserved", "args": {"outside": "$m"}, "passed": True}]) is not None

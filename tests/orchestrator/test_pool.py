@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import pytest
 
+from diptych.orchestrator import run_plan
 from diptych.orchestrator.estimates import Estimates
 from diptych.orchestrator.eviction import Policy, Resident, least_recently_used, next_use
 from diptych.orchestrator.memory import SystemMemory
 from diptych.orchestrator.pool import ModelPool
 from diptych.orchestrator.turns import Ahead, next_uses
+from diptych.planners.plan import parse_plan
+from diptych.tools.catalogue import Catalogue
+from diptych.tools.model import Model
+from diptych.tools.profiles import Binding, Profile
+from diptych.tools.tool import tool
+from diptych.tools.values import Number
 
 from .small_models import LOADS, Clock, Device, Weights, bound, name, use
 
@@ -44,6 +52,51 @@ def test_a_leased_model_is_never_dropped() -> None:
         assert heard == ["model loaded"]
     use(pool, "a")
     assert LOADS == ["a", "b"]
+
+
+class Shared(Weights):
+    """A model that several threads may use."""
+
+    concurrent: ClassVar[bool] = True
+
+
+class SharedBound(Binding):
+    """A binding to `Shared`."""
+
+    @cached_property
+    def model(self) -> type[Model]:
+        return Shared
+
+
+SHARED = SharedBound("detector", "shared", "s", memory_mb=100)
+MEETING = threading.Barrier(2)
+
+
+@tool(family="measure", models={"detector": Shared})
+def meet(number: Number, *, detector: Shared) -> Number:
+    """Wait for another call that uses the same model."""
+    MEETING.wait(timeout=30)
+    return Number(number.number + 1)
+
+
+def test_a_model_for_several_threads_is_lent_to_all_of_them_and_stays() -> None:
+    pool = ModelPool(100)
+    with pool.lease(SHARED) as one, pool.lease(SHARED) as other:
+        assert one is other
+        use(pool, "b")
+        use(pool, "c")
+    with pool.lease(SHARED) as later:
+        assert later is one
+    assert LOADS == ["s", "b", "c"]
+
+
+def test_two_lanes_use_such_a_model_at_once(tmp_path: Path) -> None:
+    steps = [{"id": name, "tool": "meet", "args": {"number": f"${name}{name}"}} for name in ("a", "b")]
+    document = parse_plan({"inputs": {"aa": "Number", "bb": "Number"}, "steps": steps, "outputs": ["$a", "$b"]})
+    profile = Profile("shared", "", bindings={"detector": SHARED})
+    inputs = {"aa": Number(1), "bb": Number(2)}
+    result = run_plan(document, inputs, profile=profile, catalogue=Catalogue([meet.tool]), home=tmp_path, lanes=2)
+    assert result.outputs == {"a": Number(2), "b": Number(3)}, result.problems
 
 
 def test_one_step_at_a_time_under_stress() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from diptych.orchestrator import run
 from diptych.orchestrator.planning import Limits, completed
-from diptych.orchestrator.promises import described_checks, promised
+from diptych.orchestrator.promises import described_checks, promised, refuse_contradictions
 from diptych.planners.checklist import Checklist, Relation, Thing
 from diptych.planners.plan import Check, Plan, parse_plan
 from diptych.tools.catalogue import load_catalogue
-from diptych.tools.errors import PlanError
+from diptych.tools.errors import PlanError, Refusal
 from diptych.tools.profiles import load_profile
 
 CATALOGUE = load_catalogue()
@@ -17,7 +20,8 @@ SCENE = Checklist((Thing("circle", 2, "red"), Thing("star", 1, "blue")), (Relati
 
 
 def told(checks: list[Check]) -> list[str]:
-    return [f"{c.check} " + " ".join(f"{v}" for k, v in c.args.items() if k != "image") for c in checks]
+    shown = [{k: v for k, v in check.args.items() if k not in ("image", "among")} for check in checks]
+    return [f"{check.check} " + " ".join(map(str, args.values())) for check, args in zip(checks, shown, strict=True)]
 
 
 def drawing(prompt: str = "two red circles left of a blue star", **more: object) -> Plan:
@@ -47,6 +51,13 @@ def test_one_check_per_atom(checklist: Checklist, checks: list[str]) -> None:
     assert told(found) == checks and all(check.args["image"] == "$a" for check in found)
 
 
+def test_a_thing_is_told_from_the_others_that_are_to_be_there() -> None:
+    among = [check.args.get("among") for check in promised(SCENE, "$a")]
+    assert among == [["star"], ["star"], ["circle"], ["circle"], None]
+    three = Checklist((Thing("dog"), Thing("cat"), Thing("cow", 0)), (Relation(0, "above", 1),))
+    assert [check.args.get("among") for check in promised(three, "$a")] == [["cat"], ["dog"], None, None]
+
+
 def test_a_plan_gets_the_checks_of_its_descriptions_once() -> None:
     plan = drawing()
     checks = described_checks(plan, CATALOGUE, lambda prompt: SCENE)
@@ -65,5 +76,36 @@ def test_what_cannot_be_read_promises_nothing() -> None:
 def test_a_check_that_the_profile_cannot_make_is_left_out() -> None:
     plan = drawing()
     tiny, embedded = (Limits(CATALOGUE, load_profile(name)) for name in ("tiny", "embedded"))
-    assert len(completed(plan, tiny, lambda prompt: SCENE).checks) == 5
+    checks = [check.check for check in completed(plan, tiny, lambda prompt: SCENE).checks]
+    assert checks[:5] == [check.check for check in promised(SCENE, "$a")] and checks[5:] == ["resembles"] * 2
     assert completed(plan, embedded, lambda prompt: SCENE).checks == []
+
+
+NONE_OF_IT = Checklist((Thing("circle", 1, "red"), Thing("circle", 0)))
+
+
+def test_what_no_picture_can_show_is_refused_before_anything_is_drawn() -> None:
+    with pytest.raises(Refusal, match="there is to be 1 red circle, and there is to be no circle"):
+        completed(
+            drawing("a red circle without a circle"), Limits(CATALOGUE, load_profile("tiny")), lambda _: NONE_OF_IT
+        )
+
+
+@pytest.mark.parametrize(
+    ("request_", "asked"),
+    [
+        ("draw a red circle with no circle", ["draw a red circle with no circle"]),
+        ("please paint a red circle.", []),
+    ],
+)
+def test_a_request_is_read_where_the_plan_leaves_part_of_it_out(request_: str, asked: list[str]) -> None:
+    seen: list[str] = []
+    plan = drawing("a red circle", request=request_)
+    refuse_contradictions(plan, CATALOGUE, lambda prompt: seen.append(prompt) or Checklist())  # type: ignore[func-returns-value]
+    assert seen == asked
+
+
+def test_a_contradictory_request_ends_at_once_and_says_why(tmp_path: Path) -> None:
+    result = run("draw a red blue circle with no circle", profile="tiny", home=tmp_path)
+    assert result.status == "refused" and result.plan is None and result.steps == []
+    assert result.answer is not None and "circle, and there is to be no circle" in result.answer

@@ -49,7 +49,8 @@ class Scripted:
 
 def test_public_names() -> None:
     assert sorted(orchestrator.__all__) == [
-        *("Control", "Event", "MapSummary", "Policy", "Provenance", "Repair", "Result", "StepRecord"),
+        *("Control", "Event", "MapSummary", "Policy", "Provenance", "Repair", "Reply", "Result"),
+        *("Session", "StepRecord"),
         *("ask", "map_plan", "plan", "preview", "read_provenance", "resume", "run", "run_plan"),
     ]
     assert all(getattr(orchestrator, name) for name in orchestrator.__all__)

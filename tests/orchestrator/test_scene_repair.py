@@ -12,7 +12,7 @@ from diptych.orchestrator.rungs import LADDER
 from diptych.orchestrator.situation import Candidate, Situation
 from diptych.orchestrator.verdicts import Finding, Kind
 from diptych.planners.checklist import Checklist, Relation, Thing
-from diptych.planners.plan import Plan, Step, parse_plan
+from diptych.planners.plan import Check, Plan, Step, parse_plan
 from diptych.planners.validate import validate
 from diptych.tools.catalogue import load_catalogue
 from diptych.tools.tiny.geneval import colors_of
@@ -63,6 +63,19 @@ def test_where_the_other_end_of_a_relation_is_missing_it_is_turned_round() -> No
 def test_a_color_is_given_before_a_thing_is_drawn_anew() -> None:
     ways = [each.way for each in tried(drawing(CIRCLE_AND_STAR), 1, "wrong color")]
     assert ways[0] == "local recolor" and ways[1:5] == ["local redraw"] * 4 and ways[-1] == "local erase"
+
+
+def test_what_may_be_none_is_drawn_again_in_its_place() -> None:
+    plan = drawing(CIRCLE_AND_STAR)
+    doubt = Check.model_validate({"check": "resembles", "image": "$a", "query": "star", "least": 0.4})
+    found = tried(plan.model_copy(update={"checks": [*plan.checks, doubt]}), 5, "doubted")
+    assert [each.way for each in found] == ["local redraw"] * 4 and prompts(found[0].plan) == ["a blue star"]
+
+
+def test_a_picture_drawn_anew_is_told_from_a_repair() -> None:
+    plan = drawing(CIRCLE_AND_STAR)
+    assert all(each.anew for each in tried(plan, 0, "too few", "nudge"))
+    assert not any(each.anew for each in tried(plan, 0, "too few"))
 
 
 def test_either_end_of_a_relation_may_move() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diptych.orchestrator.state import Ending, Node, RunState, remaining_path, structure
+from diptych.orchestrator.state import Ending, RunState
+from diptych.orchestrator.structure import Node, ancestors, remaining_path, structure
 from diptych.tools.errors import UsageError
 
 
@@ -77,8 +78,22 @@ def test_a_failure_names_the_root_to_the_last_dependent() -> None:
 
 
 def test_a_cycle_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match="'a'"):
-        structure({"a": Node(frozenset("b")), "b": Node(frozenset("a"))})
+    nodes = {"x": Node(), "d": Node(frozenset("c")), "a": Node(frozenset("bx")), "b": Node(frozenset("c"))}
+    with pytest.raises(UsageError, match=r"the steps '[abc]', '[abc]', '[abc]' wait for each other"):
+        structure({**nodes, "c": Node(frozenset("a"))})
+
+
+@given(nodes=graphs(), data=st.data())
+def test_the_structure_knows_who_waits_for_whom(nodes: dict[str, Node], data: st.DataObject) -> None:
+    shuffled = {name: nodes[name] for name in data.draw(st.permutations(sorted(nodes)))}
+    before, after, order = structure(shuffled)
+    places = {name: place for place, name in enumerate(order)}
+    assert sorted(order) == sorted(nodes)
+    for name, node in nodes.items():
+        assert sorted(before[name]) == sorted(node.sources & nodes.keys())
+        assert all(places[source] < places[name] and name in after[source] for source in before[name])
+        needed = {name}.union(*(ancestors(before, [source]) for source in before[name]))
+        assert ancestors(before, [name]) == needed
 
 
 def test_the_longest_way_counts_from_a_steps_start() -> None:

@@ -75,6 +75,7 @@ def test_shorthand() -> None:
         ("1||cat\n1 left of 2", "there are 1 things"),
         ("1||cat\n0 left of 1", "there are 1 things"),
         ("1||cat\n1 above 1", "not stand beside itself"),
+        ("1|red|blue\n0||circle", r"'blue' is a color, not a thing"),
         ("1||cat\n2||cat\n1||cat", r"1\|\|cat is told twice"),
         ("1||cat\n0||dog\n1 above 2", "must not be there"),
     ],
@@ -162,6 +163,8 @@ def test_one_of_several(several: str, one: str) -> None:
     ("text", "said"),
     [
         ("1|red|circle\n0||circle", ["there is to be 1 red circle, and there is to be no circle"]),
+        ("1|red|blue circle\n0||circle", ["there is to be 1 red blue circle, and there is to be no circle"]),
+        ("1||hot dog\n0||dog", []),
         ("1||circle\n0|red|circle", []),
         ("1|blue|circle\n0|red|circle", []),
         ("2||cat\n3||cat", ["there are to be 2 cat and also 3 cat"]),

@@ -58,6 +58,7 @@ def test_what_is_written_is_allowed_line_by_line(name: str) -> None:
         "e collage d\n",
         'e fill photo b "dark olive green"\n',
         'e write photo "so" color="red"\n',
+        'e write photo "so" color="white"\n',
         'e crop_ratio photo "16:9" boxes=a\n',
         "",
     ],
@@ -79,6 +80,7 @@ def test_what_fits_is_allowed(line: str) -> None:
         "e grayscale photo each=image\n",  # one image is no list
         'e flip photo "horizontal" when=b\n',  # a mask is no condition
         'e fill photo b "banana"\n',  # no color
+        'e fill photo b "orange"\n',  # a color, but another was named
         'e fill photo b "face"\n',  # no color, though it was said
         'e detect photo "zebra"\n',  # was not said
         "f blur photo\n",  # not its turn
@@ -119,3 +121,8 @@ def test_it_ends_after_a_refusal_and_after_many_steps() -> None:
         assert grammar.rules()
         grammar.add(f"{chr(97 + number)} grayscale photo")
     assert not grammar.rules()
+
+
+def test_where_no_color_is_named_it_may_be_any_everyday_one() -> None:
+    request = "put a frame around the picture please"
+    assert allowed('a border photo "teal"\n', request=request) and not allowed('a border photo "so"\n', request=request)

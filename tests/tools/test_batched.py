@@ -18,11 +18,13 @@ from tests.tools.tiny_hub import HubFolder
 
 PHOTOS = [photo("cat"), photo("cat"), photo("coffee"), photo("astronaut"), photo("cat")]
 QUERIES = ["cat", "red dog", "cat", "a blue square", "dog"]
+BOXES = [Detections(np.array([[9, 9, 90, 60 + 9 * i]], np.float32), ("cat",), np.ones(1)) for i in range(len(PHOTOS))]
 PAIRS = list(zip(PHOTOS, QUERIES, strict=True))
 SEARCHES: list[dict[str, Any]] = [{"image": image, "query": query} for image, query in PAIRS]
 COLORS: list[dict[str, Any]] = [{**search, "color": "brown"} for search in SEARCHES]
 TEXTS: list[dict[str, Any]] = [{"image": image, "text": query} for image, query in PAIRS]
 CHOICES: list[dict[str, Any]] = [{"image": image, "labels": [query, "circle"]} for image, query in PAIRS]
+CUTS: list[dict[str, Any]] = [{"image": image, "boxes": boxes} for image, boxes in zip(PHOTOS, BOXES, strict=True)]
 SMALL: dict[str, Any] = {"width": 40, "height": 32, "num_inference_steps": 2}
 DRAWINGS: list[dict[str, Any]] = [
     *[{"prompt": query, "seed": seed, **SMALL} for seed, query in enumerate(QUERIES)],
@@ -43,6 +45,8 @@ CASES: list[tuple[str, str, str, str, dict[str, Any], list[dict[str, Any]]]] = [
     ("classify", "classifier", "clip", "clip", {}, CHOICES),
     ("classify", "classifier", "clip", "siglip", {}, CHOICES),
     ("caption", "captioner", "blip-captioner", "blip-captioner", {}, [{"image": image} for image in PHOTOS]),
+    ("segment", "segmenter", "sam", "sam", {}, CUTS),
+    ("segment", "segmenter", "sam", "sam2", {}, CUTS),
     ("generate", "generator", "diffusion", "diffusion", {}, DRAWINGS),
 ]
 
@@ -106,6 +110,8 @@ def passes(network: Any) -> list[int]:
         ("clip", "clip", lambda m: m._model.vision_model, lambda m: m.similarity_many(PHOTOS, QUERIES), 1),
         ("clip", "siglip", lambda m: m._model.text_model, lambda m: m.similarity_many(PHOTOS, QUERIES), 1),
         ("blip-captioner", "blip-captioner", lambda m: m._model.vision_model, lambda m: m.caption_many(PHOTOS), 1),
+        ("sam", "sam", lambda m: m._model.vision_encoder, lambda m: m.segment_many(PHOTOS, BOXES), 1),
+        ("sam", "sam2", lambda m: m._model.vision_encoder, lambda m: m.segment_many(PHOTOS, BOXES), 1),
     ],
 )
 def test_a_batch_is_as_few_passes_as_can_be(
@@ -185,4 +191,14 @@ def test_declaring_a_batched_form_changes_nothing_else() -> None:
 
 def test_no_batched_form_without_reason() -> None:
     batched = {tool.id for tool in load_catalogue().values() if tool.batch}
-    assert batched == {"detect", "shows", "absent", "colored", "caption", "classify", "similarity", "generate"}
+    assert batched == {
+        "detect",
+        "shows",
+        "absent",
+        "colored",
+        "caption",
+        "classify",
+        "similarity",
+        "segment",
+        "generate",
+    }

@@ -67,6 +67,19 @@ def test_measured_masks_are_kept() -> None:
         segment(plain((9, 9, 9), 50, 50), found((0, 0, 9, 9), (0, 0, 9, 9), masks=masks), segmenter=GrabCut.load(""))
 
 
+def test_together_measured_masks_are_kept_and_the_others_are_cut_out() -> None:
+    masks = np.zeros((2, 40, 60), bool)
+    masks[0, 3:5, 3:5] = True
+    boxes = ((0, 0, 20, 20), (30, 20, 38, 28))
+    segmenter, image = GrabCut.load(""), plain((9, 9, 9))
+    given = [found(boxes[1]), found(*boxes, masks=masks), found(boxes[0], masks=masks[:1])]
+    calls = [{"image": image, "boxes": each, "segmenter": segmenter} for each in given]
+    assert segment.tool.batch is not None
+    together = segment.tool.batch(calls)
+    assert together == [segment(**call) for call in calls]
+    assert [int(mask.selected.sum()) for mask in together] == [64, 68, 4]
+
+
 @pytest.mark.parametrize("call", [lambda i, b: segment(i, b, segmenter=GrabCut.load("")), region])
 def test_nothing_found_is_nothing_to_segment(call) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ToolError, match="nothing to segment: found no 'face'"):

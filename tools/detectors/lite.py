@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,29 +15,41 @@ from ..values.base import Array
 
 
 class Network:
-    """One TFLite network. Calls from several threads take turns: an interpreter holds the state of a call."""
+    """One TFLite network, for any number of threads: an interpreter holds the state of a call, so each has its own."""
 
     def __init__(self, path: Path) -> None:
         """Raises ToolError when the file is missing or not a network."""
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            self._interpreter = Interpreter(str(path), num_threads=1)
-        except (ValueError, RuntimeError) as error:
-            raise ToolError(f"{path} is not a TFLite network: {error}") from error
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]
-        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
-        self._turn = threading.Lock()
+        self._path = path
+        interpreter = _interpreter(path)
+        self._idle = [interpreter]
+        """As many as there ever were calls at once."""
+        self._input = interpreter.get_input_details()[0]
+        self._outputs = [detail["index"] for detail in interpreter.get_output_details()]
         self.side = int(self._input["shape"][1])
         """Height and width of the square input, in pixels."""
 
     def __call__(self, pixels: Array) -> list[Array]:
         """Run float32 (S, S, 3) pixels through; returns every output without its batch axis."""
-        with self._turn:
-            self._interpreter.set_tensor(self._input["index"], pixels[None].astype(np.float32))
-            self._interpreter.invoke()
-            return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
+        try:
+            interpreter = self._idle.pop()
+        except IndexError:
+            interpreter = _interpreter(self._path)
+        interpreter.set_tensor(self._input["index"], pixels[None].astype(np.float32))
+        interpreter.invoke()
+        outputs = [interpreter.get_tensor(index)[0] for index in self._outputs]
+        self._idle.append(interpreter)
+        return outputs
+
+
+def _interpreter(path: Path) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(str(path), num_threads=1)
+    except (ValueError, RuntimeError) as error:
+        raise ToolError(f"{path} is not a TFLite network: {error}") from error
+    interpreter.allocate_tensors()
+    return interpreter
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from typing import Any, ClassVar, Self
@@ -33,9 +34,12 @@ class PhotoDetector(Detector):
     """
 
     memory_mb: ClassVar[int] = 800
+    concurrent: ClassVar[bool] = True
 
     def __init__(self, source: Mapping[str, str]) -> None:
         self._source = source
+        self._reading = threading.Lock()
+        """The reader of text keeps things of a call; the other experts may be asked by several threads at once."""
 
     @classmethod
     def load(cls, source: str | Mapping[str, str], *, device: str = "cpu", dtype: str = "float32") -> Self:
@@ -91,7 +95,8 @@ class PhotoDetector(Detector):
         return self._people.detect(image, self._faces.faces(image), query)
 
     def _detect_text(self, image: Image, query: str) -> Detections:
-        lines = self._reader.read(image)
+        with self._reading:
+            lines = self._reader.read(image)
         return Detections(lines.xyxy, lines.labels, lines.scores, query, lines.masks)
 
     def _detect_subject(self, image: Image, query: str) -> Detections:

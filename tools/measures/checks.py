@@ -10,10 +10,11 @@ from pydantic import Field
 
 from ..detectors.boxes import covered, overlap
 from ..detectors.closer import look_around
+from ..detectors.rivals import detect_among, detected_among
 from ..detectors.words import matching
 from ..editors.compose import regions, selection
 from ..model import Detector, Reader
-from ..parameters import Query
+from ..parameters import Among, Query
 from ..tool import tool
 from ..values import Detections, Image, Mask, Verdict
 from ..values.base import Array
@@ -35,15 +36,20 @@ _SHOWN = 20
 
 @tool(family="measure", models={"detector": Detector})
 def shows(
-    image: Image, query: Query, count: Annotated[int | None, Field(ge=1, le=100)] = None, *, detector: Detector
+    image: Image,
+    query: Query,
+    count: Annotated[int | None, Field(ge=1, le=100)] = None,
+    among: Among = None,
+    *,
+    detector: Detector,
 ) -> Verdict:
     """Check that the image shows what the phrase names, `count` times where given."""
-    return _shown(detector.detect(image, query), query, count)
+    return _shown(detect_among(detector, image, query, among), query, count)
 
 
 @shows.batched
 def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
-    pairs = zip(_detected(calls), calls, strict=True)
+    pairs = zip(detected_among(calls), calls, strict=True)
     return [_shown(boxes, call["query"], call.get("count")) for boxes, call in pairs]
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from ..colors import rgb_to_lab
 from ..detectors.boxes import clipped, overlap
 from ..detectors.places import Side, free_square, relations
+from ..detectors.rivals import detect_among, detected_among
 from ..errors import ToolError
 from ..model import Detector
-from ..parameters import Color, Query
+from ..parameters import Among, Color, Query
 from ..segmenters.hues import BASIC, band_of
 from ..tool import tool
 from ..values import Detections, Image, Mask, Verdict
@@ -36,16 +37,14 @@ _MARGIN = 0.08
 
 
 @tool(family="measure", models={"detector": Detector})
-def colored(image: Image, query: Query, color: Color, *, detector: Detector) -> Verdict:
+def colored(image: Image, query: Query, color: Color, among: Among = None, *, detector: Detector) -> Verdict:
     """Check that all things which the phrase names, said without a color, have the color."""
-    return _colored(detector.detect(image, query), image, query, color)
+    return _colored(detect_among(detector, image, query, among), image, query, color)
 
 
 @colored.batched
 def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
-    detector: Detector = calls[0]["detector"]
-    boxes = detector.detect_many([call["image"] for call in calls], [call["query"] for call in calls])
-    pairs = zip(boxes, calls, strict=True)
+    pairs = zip(detected_among(calls), calls, strict=True)
     return [_colored(seen, call["image"], call["query"], call["color"]) for seen, call in pairs]
 
 
@@ -85,10 +84,11 @@ def _pixels(image: Image, boxes: Detections, place: int) -> Array:
     return np.asarray(unlike if len(unlike) else inside)
 
 
-@tool(family="measure", models={"detector": Detector})
-def placed(image: Image, query: Query, side: Side, of: Query, *, detector: Detector) -> Verdict:
+@tool(family="measure", models={"detector": Detector}, version=2)
+def placed(image: Image, query: Query, side: Side, of: Query, among: Among = None, *, detector: Detector) -> Verdict:
     """Check that what one phrase names stands left of, right of, above or below what the other names."""
-    things, others = detector.detect_many([image, image], [query, of])
+    known = [query, of, *(among or ())]
+    things, others = (detect_among(detector, image, phrase, known) for phrase in (query, of))
     for boxes, phrase in ((things, query), (others, of)):
         if not len(boxes):
             return Verdict(False, 0.0, found(boxes, phrase), boxes)

@@ -85,6 +85,8 @@ class Profile:
     photos: bool = True
     """Whether it is for photos of anything; `auto` takes no other."""
     bindings: Mapping[str, Binding] = field(default_factory=dict)
+    file: str = ""
+    """Where it was read from; empty for a shipped one, which its name is enough for."""
 
     def objection(self, tool: Tool, params: Mapping[str, Any]) -> str | None:
         """Say what this profile lacks to call `tool` with these parameters, or None when it can.
@@ -111,22 +113,24 @@ def _beyond_words(binding: Binding, params: Mapping[str, Any]) -> str | None:
     return f"does not know {', '.join(map(repr, unknown))}" if unknown else None
 
 
-def profile_names() -> list[str]:
+@cache
+def profile_names() -> tuple[str, ...]:
     """Return the names of the shipped profiles."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.yaml"))
+    return tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.yaml")))
 
 
 @cache
 def load_profile(name: str) -> Profile:
     """Return a shipped profile by name, or one from a YAML file by path. Raises UsageError with the known names."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else Path(__file__).parent / f"{name}.yaml"
+    own = name.endswith((".yaml", ".yml"))
+    path = Path(name) if own else Path(__file__).parent / f"{name}.yaml"
     if not path.is_file():
         raise UsageError(f"unknown profile {name!r}; known: {', '.join(profile_names())}, or the path of a YAML file")
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         capabilities = document.pop("capabilities")
         bindings = {c: Binding(capability=c, **facts) for c, facts in capabilities.items()}
-        return Profile(name=path.stem, bindings=bindings, **document)
+        return Profile(name=path.stem, bindings=bindings, file=str(path.absolute()) if own else "", **document)
     except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
         raise UsageError(f"profile {name!r} cannot be read: {error}") from None
 

@@ -107,7 +107,8 @@ def gigabytes(bindings: Sequence[Binding]) -> str:
 def _automatic() -> Choice:
     hardware = look()
     possible = [p for p in map(load_profile, profile_names()) if fits(p, hardware)]
-    return choose(hardware, possible, sources_here(possible))
+    # On a CPU weights make no difference, and looking for them takes longer than many a run.
+    return choose(hardware, possible, sources_here(p for p in possible if not _on_cpu(p)))
 
 
 def _on_cpu(profile: Profile) -> bool:

@@ -28,6 +28,7 @@ class GrabCut(Segmenter):
     """Two color models per box, object and background, and the cheapest cut between them."""
 
     memory_mb: ClassVar[int] = 0
+    concurrent: ClassVar[bool] = True
 
     @classmethod
     def load(cls, source: str | Mapping[str, str], *, device: str = "cpu", dtype: str = "float32") -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -20,6 +20,10 @@ CLASSES = {"sam": "SamModel", "sam2": "Sam2Model", "sam2_video": "Sam2Model"}
 
 _AT_ONCE = 32
 """Boxes decoded in one pass."""
+_PIXELS = 4 * 1024**2
+"""Most pixels, at the network's size, that pass the encoder together."""
+_KEPT = 8
+"""Images that are remembered: as many as a batch of calls has."""
 _LONGEST = 2048
 """Longer side, in pixels, at which the processor gets the image; the network itself works at 1024."""
 
@@ -42,7 +46,7 @@ class Sam(hub.Movable, Segmenter):
 
     def __init__(self, loaded: hub.Loaded) -> None:
         self._model, self._processor = loaded.model, loaded.processor
-        self._memo = hub.Memo()
+        self._memo = hub.Memo(_KEPT)
 
     @classmethod
     def load(cls, source: str | Mapping[str, str], *, device: str = "cpu", dtype: str = "float32") -> Self:
@@ -54,12 +58,16 @@ class Sam(hub.Movable, Segmenter):
 
         Raises ToolError when no box lies in the image or nothing is found in them.
         """
+        return self.segment_many([image], [boxes])[0]
+
+    def segment_many(self, images: Sequence[Image], boxes: Sequence[Detections]) -> list[Mask]:
+        """Cut each image's own objects out; images that are not known yet pass the encoder together."""
+        inside = [_inside(*pair) for pair in zip(images, boxes, strict=True)]
+        seen = self._seen(images)
+        return [self._cut_out(*each) for each in zip(images, seen, inside, boxes, strict=True)]
+
+    def _cut_out(self, image: Image, seen: Seen, xyxy: Array, boxes: Detections) -> Mask:
         width, height = image.size_wh
-        xyxy = clipped(boxes.xyxy, image.size_wh)
-        xyxy = xyxy[(xyxy[:, 2:] > xyxy[:, :2]).all(axis=1)]
-        if not len(xyxy):
-            raise ToolError(f"no box lies inside the image of {width}×{height}", hint="find the boxes in this image")
-        seen: Seen = self._memo.get(image, lambda: self._encode(image))
         selected = np.zeros((height, width), np.bool_)
         for start in range(0, len(xyxy), _AT_ONCE):
             for logits in self._decode(seen, xyxy[start : start + _AT_ONCE], image.size_wh):
@@ -68,17 +76,30 @@ class Sam(hub.Movable, Segmenter):
             raise ToolError(f"found no object in the boxes of {boxes.query or 'the objects'!r}", hint="use 'region'")
         return Mask(selected)
 
-    def _encode(self, image: Image) -> Seen:
+    def _seen(self, images: Sequence[Image]) -> list[Seen]:
+        """Return the images after the encoder, each of them encoded once."""
+        found: dict[Image, Any] = {image: self._memo.find(image) for image in images}
+        new = [image for image, seen in found.items() if seen is None]
+        for image, seen in zip(new, self._encode(new) if new else (), strict=True):
+            found[image] = seen
+            self._memo.keep(image, seen)
+        return [found[image] for image in images]
+
+    def _encode(self, images: Sequence[Image]) -> list[Seen]:
         import torch
 
-        inputs = self._processor(
-            images=hub.opaque(image, _LONGEST), input_data_format="channels_last", return_tensors="pt"
-        )
-        pixels = inputs["pixel_values"].to(self._model.device, self._model.dtype)  # (1, 3, S, S)
-        filled = inputs["reshaped_input_sizes"][0].tolist() if "reshaped_input_sizes" in inputs else pixels.shape[-2:]
-        with torch.inference_mode():
-            embeddings = self._model.get_image_embeddings(pixels)
-        return Seen(embeddings, int(pixels.shape[-1]), (int(filled[1]), int(filled[0])))
+        rgb = [hub.opaque(image, _LONGEST) for image in images]
+        inputs = self._processor(images=rgb, input_data_format="channels_last", return_tensors="pt")
+        pixels = inputs["pixel_values"]  # (B, 3, S, S)
+        side = int(pixels.shape[-1])
+        filled = inputs.get("reshaped_input_sizes", torch.tensor([[side, side]] * len(images))).tolist()
+        found = []
+        for batch in pixels.split(max(1, _PIXELS // side**2)):
+            with torch.inference_mode():
+                every = self._model.get_image_embeddings(batch.to(self._model.device, self._model.dtype))
+            found += [_one_of(every, place) for place in range(len(batch))]
+        sizes = [(int(width), int(height)) for height, width in filled]
+        return [Seen(embeddings, side, size_wh) for embeddings, size_wh in zip(found, sizes, strict=True)]
 
     def _decode(self, seen: Seen, xyxy: Array, size_wh: tuple[int, int]) -> Any:
         """Return float32 (N, s, s): above 0 on the object of each box (N, 4)."""
@@ -91,6 +112,23 @@ class Sam(hub.Movable, Segmenter):
         with torch.inference_mode():
             output = self._model(image_embeddings=embeddings, input_boxes=prompts, multimask_output=False)
         return hub.checked(output.pred_masks[0, :, 0], "the segmenter").float()
+
+
+def _inside(image: Image, boxes: Detections) -> Array:
+    """Return the boxes (N, 4) as far as they lie in the image. Raises ToolError when none does."""
+    xyxy = clipped(boxes.xyxy, image.size_wh)
+    xyxy = xyxy[(xyxy[:, 2:] > xyxy[:, :2]).all(axis=1)]
+    if not len(xyxy):
+        width, height = image.size_wh
+        raise ToolError(f"no box lies inside the image of {width}×{height}", hint="find the boxes in this image")
+    return xyxy
+
+
+def _one_of(embeddings: Any, place: int) -> Any:
+    """Return one image's part of a tensor (B, …) or of a list of them, which does not keep the others in memory."""
+    if isinstance(embeddings, list | tuple):
+        return [_one_of(level, place) for level in embeddings]
+    return embeddings[place : place + 1].clone()
 
 
 def _at_size(logits: Any, seen: Seen, size_wh: tuple[int, int]) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,15 +26,37 @@ _ROWS = 512
 @tool(family="segmenter", models={"segmenter": Segmenter})
 def segment(image: Image, boxes: Detections, *, segmenter: Segmenter) -> Mask:
     """Select the exact pixels of the objects inside `boxes`."""
-    _some(boxes)
-    if boxes.masks is None:
-        return segmenter.segment(image, boxes)
-    _fits(image, boxes.masks)
-    measured = boxes.masks.any(axis=(1, 2))
-    selected: Array = np.any(boxes.masks, axis=0)
-    if not measured.all():
-        selected |= segmenter.segment(image, boxes.subset(np.flatnonzero(~measured))).selected
-    return Mask(selected)
+    return _segmented([image], [boxes], segmenter)[0]
+
+
+@segment.batched
+def _(calls: Sequence[Mapping[str, Any]]) -> list[Mask]:
+    return _segmented([call["image"] for call in calls], [call["boxes"] for call in calls], calls[0]["segmenter"])
+
+
+def _segmented(images: Sequence[Image], boxes: Sequence[Detections], segmenter: Segmenter) -> list[Mask]:
+    """Take the masks that boxes carry; for the others, ask the segmenter about all images together."""
+    for image, each in zip(images, boxes, strict=True):
+        _some(each)
+        if each.masks is not None:
+            _fits(image, each.masks)
+    asked = {place: _without_pixels(each) for place, each in enumerate(boxes)}
+    asked = {place: each for place, each in asked.items() if len(each)}
+    found = segmenter.segment_many([images[place] for place in asked], list(asked.values())) if asked else []
+    selected = dict(zip(asked, found, strict=True))
+    return [
+        selected[place] if each.masks is None else _joined(each.masks, selected.get(place))
+        for place, each in enumerate(boxes)
+    ]
+
+
+def _without_pixels(boxes: Detections) -> Detections:
+    return boxes if boxes.masks is None else boxes.subset(np.flatnonzero(~boxes.masks.any(axis=(1, 2))))
+
+
+def _joined(masks: Array, more: Mask | None) -> Mask:
+    selected: Array = np.any(masks, axis=0)
+    return Mask(selected if more is None else selected | more.selected)
 
 
 @tool(family="segmenter", models={"matter": Matter})

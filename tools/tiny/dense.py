@@ -9,13 +9,15 @@ import numpy as np
 
 from ..values.base import Array
 from .render import Picture
-from .scenes import COLORS, SHAPES, Scene
+from .scenes import COLORS, MOST, SHAPES, Scene
 
 CELLS = 8
 _LEAST = 0.15
 """Share of a cell that an object must cover to be what is there."""
 _NOTHING = 0.15
 """Weight of an empty cell: most cells are."""
+_SINGLE = 0.3
+"""Weight of a cell whose object is the only one of its kind: most are."""
 
 
 def classes() -> int:
@@ -43,6 +45,30 @@ def dense_loss(logits: Any, pictures: Sequence[Picture], scenes: Sequence[Scene]
     return by_shape + cross_entropy(flat[:, cut:], colors.flatten(), weights[: len(COLORS) + 1])
 
 
+def amounts() -> int:
+    """Return how many numbers say how many objects of its kind there are, and whether a middle is here."""
+    return MOST + 1
+
+
+def amount_loss(logits: Any, pictures: Sequence[Picture], scenes: Sequence[Scene]) -> Any:
+    """Return how badly every cell tells middles of objects, and of its own object how many of its kind there are.
+
+    logits: (B, 64, `amounts()`). What is counted in a caption or an answer is then there to be read.
+    """
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+    middles, counts = (
+        torch.from_numpy(np.stack(part))
+        for part in zip(*(cell_amounts(*pair) for pair in zip(scenes, pictures, strict=True)), strict=True)
+    )
+    found = logits.float()
+    by_middle = binary_cross_entropy_with_logits(found[..., 0], middles, pos_weight=torch.tensor(1 / _NOTHING))
+    weights = torch.ones(MOST)
+    weights[0] = _SINGLE
+    return by_middle + cross_entropy(found[..., 1:].flatten(0, 1), counts.flatten(), weights, ignore_index=-1)
+
+
 def busy_cells(pictures: Sequence[Picture], count: int, dice: np.random.Generator) -> Any:
     """Return int64 (B, count): cells in which there is something, and others at random where those are fewer."""
     import torch
@@ -65,6 +91,15 @@ def cell_labels(scene: Scene, picture: Picture) -> tuple[Array, Array]:
     shapes = np.array([0, *(numbers.get(thing.shape, 0) for thing in scene.things)])
     colors = np.array([0, *(list(COLORS).index(thing.color) + 1 for thing in scene.things)])
     return shapes[owner], colors[owner]
+
+
+def cell_amounts(scene: Scene, picture: Picture) -> tuple[Array, Array]:
+    """Return float32 (64,), 1 where the middle of an object is, and int64 (64,), one less than how many; -1 is none."""
+    middles = np.zeros((CELLS, CELLS), np.float32)
+    x, y = (np.array([thing.center for thing in scene.things]) * CELLS).astype(int).T
+    middles[y, x] = 1
+    many = [len(scene.matching(thing.shape, thing.color)) for thing in scene.things]
+    return middles.flatten(), np.array([*(min(number, MOST) - 1 for number in many), -1])[owners(picture, CELLS)]
 
 
 def owners(picture: Picture, cells: int) -> Array:

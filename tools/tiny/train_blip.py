@@ -1,8 +1,9 @@
 """Captions and answers: two BLIPs (Li et al., ICML 2022, arXiv 2201.12086).
 
-Both begin with the image encoder of the family's CLIP, and a helper goes on naming shape and color at every patch.
-A caption says what stands where from left to right, so that an image has one right caption. Each image comes with
-several questions, which share one pass of the image encoder.
+The captioner begins with the image encoder of the family's CLIP, and the answerer with what the captioner has learned
+to see and to say. A helper goes on naming shape and color at every patch, and learns how many objects of that kind
+there are, for a count is what captions alone teach last. A caption says what stands where from left to right, so that
+an image has one right caption. Each image comes with several questions, which share one pass of the image encoder.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..captioners.blip import BlipAnswerer, BlipCaptioner
-from .dense import classes, dense_loss
+from .dense import amount_loss, amounts, classes, dense_loss
 from .render import Picture
 from .scenes import Scene
 from .sentences import observed_caption, random_question
@@ -26,7 +27,7 @@ from .words import bert_tokenizer
 
 LENGTH = 40
 """Tokens of a caption, a question or an answer."""
-_QUESTIONS = 4
+_QUESTIONS = 8
 """Questions per image and step."""
 
 
@@ -52,9 +53,7 @@ class CaptionerRecipe(Recipe):
         return _processor()
 
     def helper(self) -> Any:
-        import torch
-
-        return torch.nn.Linear(WIDTH, classes())
+        return _helper()
 
     def loss(self, network: Any, helper: Any, scenes: Sequence[Scene], pictures: Sequence[Picture], step: int) -> Any:
         seen = network.vision_model(pixels(pictures, np.random.default_rng(step))).last_hidden_state
@@ -66,7 +65,7 @@ class CaptionerRecipe(Recipe):
             labels=_targets(words),
             reduction="mean",
         )
-        return said.loss + 0.3 * dense_loss(helper(seen[:, 1:]), pictures, scenes)
+        return said.loss + 0.3 * _seen_loss(helper(seen[:, 1:]), pictures, scenes)
 
     def measure(self, folder: Path, scenes: Sequence[Scene]) -> dict[str, float]:
         from .evaluate import captioning
@@ -84,7 +83,7 @@ class AnswererRecipe(Recipe):
     def network(self) -> Any:
         import transformers
 
-        return _with_clip(transformers.BlipForQuestionAnswering(_config(layers=2)))
+        return _with_captioner(transformers.BlipForQuestionAnswering(_config(layers=2)))
 
     def loaded(self, folder: Path) -> Any:
         import torch
@@ -96,9 +95,7 @@ class AnswererRecipe(Recipe):
         return _processor()
 
     def helper(self) -> Any:
-        import torch
-
-        return torch.nn.Linear(WIDTH, classes())
+        return _helper()
 
     def loss(self, network: Any, helper: Any, scenes: Sequence[Scene], pictures: Sequence[Picture], step: int) -> Any:
         dice = random.Random(step)
@@ -106,20 +103,16 @@ class AnswererRecipe(Recipe):
         seen = network.vision_model(pixels(pictures, np.random.default_rng(step))).last_hidden_state
         questions = tokens()([question for question, _ in asked], padding=True, return_tensors="pt")
         answers = tokens()([answer for _, answer in asked], padding=True, return_tensors="pt")
-        read = network.text_encoder(
-            input_ids=questions["input_ids"],
-            attention_mask=questions["attention_mask"],
-            encoder_hidden_states=seen.repeat_interleave(_QUESTIONS, 0),
-        )
+        read = read_together(network.text_encoder, questions, seen, _QUESTIONS)
         said = network.text_decoder(
             input_ids=answers["input_ids"],
             attention_mask=answers["attention_mask"],
-            encoder_hidden_states=read[0],
+            encoder_hidden_states=read,
             encoder_attention_mask=questions["attention_mask"],
             labels=_targets(answers),
             reduction="mean",
         )
-        return said.loss + 0.3 * dense_loss(helper(seen[:, 1:]), pictures, scenes)
+        return said.loss + 0.3 * _seen_loss(helper(seen[:, 1:]), pictures, scenes)
 
     def measure(self, folder: Path, scenes: Sequence[Scene]) -> dict[str, float]:
         from .evaluate import answering
@@ -127,9 +120,42 @@ class AnswererRecipe(Recipe):
         return answering(BlipAnswerer.load(str(folder)), scenes)
 
 
+def read_together(reader: Any, questions: Any, seen: Any, each: int) -> Any:
+    """Return (B · each, L, D): what a text encoder reads in questions, `each` of them about an image of (B, N, D).
+
+    The questions about an image stand in one row, where none sees another: so the image is turned into keys and values
+    once for all of them.
+    """
+    import torch
+
+    length = questions["input_ids"].shape[1]
+    real = questions["attention_mask"].view(-1, 1, each * length).bool()  # (B, 1, each · L)
+    question = torch.arange(each).repeat_interleave(length)
+    hidden = ~(real & (question[:, None] == question))  # (B, each · L, each · L)
+    read = reader(
+        input_ids=questions["input_ids"].view(-1, each * length),
+        position_ids=torch.arange(length).repeat(each)[None],
+        attention_mask=torch.zeros(hidden.shape).masked_fill(hidden, torch.finfo(torch.float32).min)[:, None],
+        encoder_hidden_states=seen,
+    )[0]
+    return read.view(len(questions["input_ids"]), length, -1)
+
+
 @cache
 def tokens() -> Any:
     return bert_tokenizer(LENGTH)
+
+
+def _helper() -> Any:
+    import torch
+
+    return torch.nn.Linear(WIDTH, classes() + amounts())
+
+
+def _seen_loss(logits: Any, pictures: Sequence[Picture], scenes: Sequence[Scene]) -> Any:
+    """Return how badly patches tell what is there and how many of it, from logits (B, 64, what, then how many)."""
+    cut = classes()
+    return dense_loss(logits[..., :cut], pictures, scenes) + 3 * amount_loss(logits[..., cut:], pictures, scenes)
 
 
 def _processor() -> Any:
@@ -187,6 +213,26 @@ def _with_clip(network: Any) -> Any:
             for name in ("layer_norm1", "layer_norm2", "mlp"):
                 getattr(own, name).load_state_dict(getattr(other, name).state_dict())
         mine.post_layernorm.load_state_dict(theirs.post_layernorm.state_dict())
+    return network
+
+
+def _with_captioner(network: Any) -> Any:
+    """Give an answerer the captioner's image encoder and words, and as many of its layers as it has, if there is one.
+
+    What reads a question and what says an answer both begin as what says a caption.
+    """
+    import torch
+    import transformers
+
+    folder = CHECKPOINTS / CaptionerRecipe.name
+    if not (folder / "training.json").exists():
+        return _with_clip(network)
+    theirs = transformers.BlipForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    network.vision_model.load_state_dict(theirs.vision_model.state_dict())
+    said = theirs.text_decoder.state_dict()
+    read = {name.removeprefix("bert."): value for name, value in said.items()}
+    for mine, known in ((network.text_encoder, read), (network.text_decoder, said)):
+        mine.load_state_dict(known, strict=False)
     return network
 
 

@@ -118,10 +118,7 @@ class DetectorRecipe(Recipe):
     def loss(self, network: Any, helper: Any, scenes: Sequence[Scene], pictures: Sequence[Picture], step: int) -> Any:
         _mend_library()
         dice = random.Random(step)
-        pairs = zip(scenes, pictures, strict=True)
-        spoiled = [with_chimera(*pair, dice) if dice.random() < _SPOILED else pair for pair in pairs]
-        scenes = [scene for scene, _ in spoiled]
-        pictures = melted([picture for _, picture in spoiled], dice, _MELTED)
+        scenes, pictures = self.prepared(scenes, pictures, dice)
         asked = [_phrases(scene, dice) for scene in scenes]
         words = tokens()([" ".join(f"{text}." for text, _, _ in phrases) for phrases in asked], padding=True)
         words = words.convert_to_tensors("pt")
@@ -130,6 +127,14 @@ class DetectorRecipe(Recipe):
         output = network(pixel_values=seen, **words, labels=targets, output_hidden_states=True)
         lesson = dense_loss(helper(output.encoder_vision_hidden_states[0][:, : CELLS * CELLS]), pictures, scenes)
         return _matching_loss(output.loss_dict) + _proposal_loss(output, words, targets, pictures) + lesson
+
+    def prepared(
+        self, scenes: Sequence[Scene], pictures: Sequence[Picture], dice: random.Random
+    ) -> tuple[list[Scene], list[Picture]]:
+        """Return a batch as it is learned from: some things are no shapes, some pictures melted."""
+        pairs = zip(scenes, pictures, strict=True)
+        spoiled = [with_chimera(*pair, dice) if dice.random() < _SPOILED else pair for pair in pairs]
+        return [scene for scene, _ in spoiled], melted([picture for _, picture in spoiled], dice, _MELTED)
 
     def measure(self, folder: Path, scenes: Sequence[Scene]) -> dict[str, float]:
         from .evaluate import detection

@@ -1,7 +1,8 @@
 """Boxes and points to pixels: a SAM (Kirillov et al., ICCV 2023, arXiv 2304.02643).
 
 Each image comes with a box, a little off as a detector's are, and with a point inside an object; one pass of the image
-encoder serves both, as in use. A helper reads off every patch which of its pixels belong to an object.
+encoder serves both, as in use. A helper reads off every patch which of its pixels belong to an object, and where that
+object's edges are: so the patches of one object become alike, which is what a prompt has to find out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..segmenters.sam import Sam
 from ..values.base import Array
+from .dense import owners
 from .render import Picture
 from .scenes import Scene
 from .start import whiten
@@ -24,14 +26,18 @@ _PROMPTS = 1
 _OFF = 0.08
 """Standard deviation of a box's edge, as a share of its size."""
 _PATCH = 4
+_CELLS = SIDE // _PATCH
 _WIDTH = 64
+_TURNS = 0.1, 1.0
+"""Least and greatest spread of the waves that encode a position, in turns across half of the image: the slowest tell
+on which side of an edge a patch lies, the fastest where a point is."""
 
 
 class SegmenterRecipe(Recipe):
     """A transformer over 16×16 patches, and SAM's two-way decoder: 0.3 million parameters."""
 
     name: ClassVar[str] = "segmenter"
-    rate: ClassVar[float] = 1e-3
+    rate: ClassVar[float] = 2e-3
     batch: ClassVar[int] = 32
 
     def network(self) -> Any:
@@ -42,7 +48,7 @@ class SegmenterRecipe(Recipe):
             "hidden_size": _WIDTH,
             "output_channels": _WIDTH,
             "num_hidden_layers": 3,
-            "num_attention_heads": 4,
+            "num_attention_heads": 2,
             "mlp_dim": 192,
             "image_size": SIDE,
             "patch_size": _PATCH,
@@ -57,7 +63,8 @@ class SegmenterRecipe(Recipe):
         whiten(model.vision_encoder.patch_embed.projection)
         with torch.no_grad():
             # The library's start is hundreds of turns across the image, which no small model learns to read.
-            model.shared_image_embedding.positional_embedding.normal_()
+            waves = model.shared_image_embedding.positional_embedding  # (2, D / 2)
+            waves.normal_().mul_(torch.logspace(*np.log10(_TURNS), waves.shape[1]))
         return _frozen(model)
 
     def loaded(self, folder: Path) -> Any:
@@ -77,7 +84,7 @@ class SegmenterRecipe(Recipe):
     def helper(self) -> Any:
         import torch
 
-        return torch.nn.Linear(_WIDTH, _PATCH * _PATCH)
+        return torch.nn.Linear(_WIDTH, _PATCH * _PATCH + 4)
 
     def loss(self, network: Any, helper: Any, scenes: Sequence[Scene], pictures: Sequence[Picture], step: int) -> Any:
         import torch
@@ -96,7 +103,9 @@ class SegmenterRecipe(Recipe):
         by_point = network(
             image_embeddings=embeddings, input_points=torch.from_numpy(points).float(), multimask_output=step % 2 == 1
         )
-        return _loss(by_box, truth) + _loss(by_point, truth) + 2 * _seen(helper(embeddings.movedim(1, -1)), pictures)
+        read = helper(embeddings.movedim(1, -1))  # (B, S / P, S / P, P · P + 4)
+        seen = _seen(read[..., :-4], pictures) + _edges(read[..., -4:].flatten(1, 2), pictures)
+        return _loss(by_box, truth) + _loss(by_point, truth) + 2 * seen
 
     def measure(self, folder: Path, scenes: Sequence[Scene]) -> dict[str, float]:
         from .evaluate import segmentation
@@ -127,6 +136,17 @@ def _seen(logits: Any, pictures: Sequence[Picture]) -> Any:
 
     truth = torch.from_numpy(np.stack([picture.masks.any(axis=0) for picture in pictures])).float()
     return binary_cross_entropy_with_logits(pixel_shuffle(logits.movedim(-1, 1), _PATCH)[:, 0], truth)
+
+
+def _edges(found: Any, pictures: Sequence[Picture]) -> Any:
+    """Return how far off the edges of objects are: (B, cells², 4) from each patch's middle, as shares of the side."""
+    import torch
+
+    middles = (np.indices((_CELLS, _CELLS))[::-1].reshape(2, -1).T + 0.5) * _PATCH  # (cells², 2), x first
+    owner = np.stack([owners(picture, _CELLS) for picture in pictures])
+    boxes = np.stack([picture.boxes[place] for picture, place in zip(pictures, owner, strict=True)])
+    truth = torch.from_numpy((boxes - np.tile(middles, 2)) / SIDE).float()
+    return (found - truth).abs()[torch.from_numpy(owner >= 0)].mean()
 
 
 def _loss(output: Any, truth: Any) -> Any:

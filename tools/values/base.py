@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -35,9 +34,18 @@ class Value(ABC):
     def join(cls, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> Self:
         """Inverse of `parts`."""
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """Sha256 over kind, facts, and the shape, dtype and bytes of each array; 64 hex digits."""
+        """Sha256 over kind, facts, and the shape, dtype and bytes of each array; 64 hex digits, computed once.
+
+        No `cached_property`: before Python 3.12 one lock of it lets no two threads compute digests at a time.
+        """
+        known: str | None = self.__dict__.get("_digest")
+        if known is None:
+            known = self.__dict__["_digest"] = self._hashed()
+        return known
+
+    def _hashed(self) -> str:
         arrays, facts = self.parts()
         state = hashlib.sha256(f"{self.kind}\0{dumps(facts)}\0".encode())
         for name in sorted(arrays):

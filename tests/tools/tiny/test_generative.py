@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from diptych.tools.tiny.generative import autoencoder, denoiser
+from diptych.tools.tiny.generative.courses import followed
 from diptych.tools.tiny.generative.holes import NOTHING, draw_hole
 from diptych.tools.tiny.generative.layouts import calm_caption, calm_scene
 from diptych.tools.tiny.generative.learning import Learner
+from diptych.tools.tiny.generative.turns import draw_turn
 from diptych.tools.tiny.geneval import relations
 from diptych.tools.tiny.render import render
 from diptych.tools.tiny.scenes import KINDS, Kind
 from diptych.tools.tiny.sentences import stated
+from diptych.tools.tiny.words import unknown_words
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -66,6 +69,15 @@ def test_a_hole_covers_what_is_wanted_and_little_more() -> None:
             assert (np.array(box[:2])[::-1] * 64 >= old.min(axis=0) - 2).all()
             assert (np.array(box[2:])[::-1] * 64 <= old.max(axis=0) + 3).all()
     assert 0 < empty < 30
+
+
+def test_an_instruction_changes_one_thing_and_can_be_judged() -> None:
+    for seed in range(60):
+        turn = draw_turn(seed)
+        assert turn == draw_turn(seed) and not unknown_words(turn.instruction)
+        gone, come = set(turn.before.things) - set(turn.after.things), set(turn.after.things) - set(turn.before.things)
+        assert len(gone) == 1 and len(come) == (not turn.instruction.startswith("remove"))
+        assert followed(turn, render(turn.after).image) and not followed(turn, render(turn.before).image)
 
 
 def small_learner(seed: int = 0) -> Learner:

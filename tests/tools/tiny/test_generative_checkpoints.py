@@ -13,11 +13,17 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from diptych.tools.editors.instruct import DiffusionEditor
 from diptych.tools.profiles import load_profile
-from diptych.tools.tiny.generative import polish, train
+from diptych.tools.tiny.generative import denoiser, polish, train
+from diptych.tools.tiny.generative.autoencoder import CHANNELS
 from diptych.tools.tiny.generative.courses import COURSES
-from diptych.tools.tiny.generative.evaluate import by_rule, drawn, held_out_holes, right
+from diptych.tools.tiny.generative.evaluate import by_rule, drawn, held_out_holes, inpainting, right
+from diptych.tools.tiny.generative.layouts import calm_scene
+from diptych.tools.tiny.generative.learning import Learner
+from diptych.tools.tiny.generative.parts import Frozen
 from diptych.tools.tiny.geneval import Task, tasks
+from diptych.tools.tiny.render import render
 from diptych.tools.tiny.training import CHECKPOINTS
 from diptych.tools.tiny.words import vocabulary
 from diptych.tools.values import Image, Mask
@@ -83,6 +89,14 @@ def test_inpainting_changes_the_hole_and_nothing_else() -> None:
         assert changed[hole.mask].mean() > 0.5 and not changed[~hole.mask].any()
 
 
+def test_what_is_asked_for_appears_where_it_has_room() -> None:
+    found = inpainting(loaded("inpainter"), 6)
+    assert found["inpainting, the object appears"] >= 0.5
+    assert found["inpainting, pixels kept outside the mask"] == 1
+    # The outline of another shape hides the truth as well.
+    assert found["rendered truth in the old outline, the object appears"] < 1
+
+
 @pytest.mark.parametrize("name", [name for name in COURSES if (CHECKPOINTS / name).is_dir()])
 def test_a_training_goes_on_from_what_ships(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped, state = tmp_path / "checkpoints", tmp_path / "home" / "tiny"
@@ -99,6 +113,31 @@ def test_a_training_goes_on_from_what_ships(name: str, tmp_path: Path, monkeypat
             assert json.loads(file.metadata()["facts"])["step"] == before["step"] + done
     assert not list((state / "t2i").glob("vae.safetensors"))
     assert (state / name / "samples.png").is_file()
+
+
+def test_an_editor_draws_as_its_training_judges_it(tmp_path: Path) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    t2i, words, image = CHECKPOINTS / "t2i", "make the circle red", render(calm_scene(0)).image
+    parts = Frozen.of(t2i / "text_encoder", t2i / "vae")
+    learner = Learner(denoiser.begun_as(denoiser.shipped_denoiser(t2i), 2 * CHANNELS, CHANNELS), 1e-3)
+    denoiser.write_pipeline(tmp_path, learner, parts)
+    editor = DiffusionEditor.load(str(tmp_path), steps=denoiser.STEPS, guidance_scale=denoiser.GUIDANCE)
+    edited = editor.edit(image, words, steps=None, guidance_scale=None, seed=3)
+    with learner.at_mean() as network:
+        cells = denoiser.draw(
+            network,
+            denoiser.noise_schedule(),
+            parts.read([words]),
+            parts.read([""]),
+            [3],
+            seen=parts.encode(image.rgb[None]).float(),
+            image_guidance=denoiser.IMAGE_GUIDANCE,
+        )
+    judged = parts.decode(cells)[0]
+    assert np.abs(edited.rgb.astype(int) - judged.rgb).mean() < 6
+    assert np.abs(image.rgb.astype(int) - judged.rgb).mean() > 12  # an untrained start draws something else
 
 
 def test_polishing_changes_the_decoder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

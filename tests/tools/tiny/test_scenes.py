@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from diptych.tools.tiny.dense import CELLS, busy_cells, cell_labels
+from diptych.tools.tiny.dense import CELLS, busy_cells, cell_amounts, cell_labels
 from diptych.tools.tiny.render import contours, render
 from diptych.tools.tiny.scenes import COLORS, KINDS, MOST, SHAPES, Group, Kind, Scene, draw_scene, scenes, stands
 from diptych.tools.tiny.sentences import (
@@ -161,6 +161,13 @@ def test_cells_name_what_covers_them() -> None:
         assert {list(COLORS)[i - 1] for i in colors if i} == {thing.color for thing in scene.things}
         assert len(set(cells)) == 30
         assert set(np.flatnonzero(shapes)) <= set(cells) or (shapes > 0).sum() > 20
+
+
+def test_cells_say_how_many_of_their_kind_there_are() -> None:
+    for scene in SOME[:20]:
+        middles, counts = cell_amounts(scene, render(scene))
+        assert middles.sum() == len(scene.things)
+        assert {int(count) + 1 for count in counts if count >= 0} == {group.count for group in scene.groups}
 
 
 @pytest.mark.parametrize(("split", "kind"), [("validation", None), ("train", "landscape")])

@@ -14,7 +14,9 @@ from diptych.tools.tiny import training
 from diptych.tools.tiny.evaluate import average_precision, matched, overlaps, write_goals
 from diptych.tools.tiny.recipes import RECIPES, recipe
 from diptych.tools.tiny.scenes import Scene
-from diptych.tools.tiny.training import Training, examples, train
+from diptych.tools.tiny.train_blip import read_together, tokens
+from diptych.tools.tiny.train_clip import WIDTH
+from diptych.tools.tiny.training import CHECKPOINTS, Training, examples, train
 
 
 def short(name: str) -> Any:
@@ -90,6 +92,34 @@ def test_a_few_steps_on_the_same_scenes_make_the_loss_smaller(name: str, home: P
         begun.optimizer.step()
         losses.append(float(loss))
     assert np.isfinite(losses).all() and losses[-1] < losses[0]
+
+
+def test_an_answerer_begins_with_what_the_captioner_knows() -> None:
+    import torch
+
+    answerer, captioner = recipe("answerer").network(), recipe("captioner").loaded(CHECKPOINTS / "captioner")
+    known = captioner.text_decoder.state_dict()
+    for mine, prefix in ((answerer.text_encoder, "bert."), (answerer.text_decoder, "")):
+        assert all(torch.equal(value, known[prefix + name]) for name, value in mine.state_dict().items())
+    seen = captioner.vision_model.state_dict()
+    assert all(torch.equal(value, seen[name]) for name, value in answerer.vision_model.state_dict().items())
+
+
+def test_questions_in_one_row_are_read_as_if_each_stood_alone() -> None:
+    import torch
+
+    torch.manual_seed(0)
+    reader = recipe("answerer").network().text_encoder.eval()
+    words = tokens()(
+        ["is there a star?", "what color is the ring?", "one", "how many?"], padding=True, return_tensors="pt"
+    )
+    seen = torch.randn(2, 5, WIDTH)
+    with torch.no_grad():
+        together = read_together(reader, words, seen, 2)
+        alone = reader(**words, encoder_hidden_states=seen.repeat_interleave(2, 0))[0]
+    real = words["attention_mask"].bool()
+    assert torch.allclose(together[real], alone[real], atol=1e-5)
+    assert not torch.allclose(alone[0], alone[1], atol=1e-2)
 
 
 def test_overlap_and_matching_by_hand() -> None:

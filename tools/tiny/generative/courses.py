@@ -1,8 +1,9 @@
-"""The two denoisers: what each learns from, and how it is judged."""
+"""The three denoisers: what each learns from, and how it is judged."""
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from itertools import count, islice
@@ -17,11 +18,12 @@ from ..render import render
 from ..shape_finder import find_shapes
 from ..training import CHECKPOINTS
 from . import denoiser
-from .autoencoder import CELL
+from .autoencoder import CELL, CHANNELS
 from .holes import Hole, draw_hole
 from .layouts import calm_caption, calm_scene
 from .parts import FEWER, Frozen
 from .train import Course
+from .turns import Turn, draw_turn
 
 _VALIDATION = 1 << 39
 """First seed of the training split that judges which weights are best; no step comes this far."""
@@ -58,12 +60,10 @@ class Inpainting(Course):
 
     name: ClassVar[str] = "inpaint"
     rate: ClassVar[float] = 1e-3
+    narrow: ClassVar[bool] = True
 
     def network(self) -> Any:
-        begin = CHECKPOINTS / TextToImage.name
-        if not begin.exists():
-            raise UsageError(f"no text-to-image checkpoint at {begin}; train it first: 't2i', then 'inpaint'")
-        return denoiser.begun_as(denoiser.shipped_denoiser(begin), 2 * FEWER + 1, FEWER)
+        return _begun(self.name, 2 * FEWER + 1, FEWER)
 
     def encode(self, parts: Frozen, start: int, many: int) -> dict[str, Any]:
         return _encoded(parts, [draw_hole(seed) for seed in range(start, start + many)])
@@ -80,6 +80,56 @@ class Inpainting(Course):
         )
         pictures = parts.decode(cells)
         return sum(map(_appears, holes, pictures)) / len(holes), pictures
+
+
+class Instructing(Course):
+    """A calm scene after an instruction, from the scene before it; it begins as the text-to-image denoiser."""
+
+    name: ClassVar[str] = "instruct"
+    rate: ClassVar[float] = 1e-3
+    unseen: ClassVar[float] = 0.1
+
+    def network(self) -> Any:
+        return _begun(self.name, 2 * CHANNELS, CHANNELS)
+
+    def encode(self, parts: Frozen, start: int, many: int) -> dict[str, Any]:
+        turns = [draw_turn(seed) for seed in range(start, start + many)]
+        pairs = [(render(turn.before).rgb, render(turn.after).rgb) for turn in turns]
+        before, after = (np.stack(part) for part in zip(*pairs, strict=True))
+        return {"cells": parts.encode(after), "seen": parts.encode(before)}
+
+    def say(self, seed: int, dice: random.Random) -> str:
+        return draw_turn(seed).instruction
+
+    def measure(self, network: Any, parts: Frozen) -> tuple[float, list[Image]]:
+        turns = [draw_turn(_VALIDATION + place) for place in range(4 * _PER_KIND)]
+        seen = parts.encode(np.stack([render(turn.before).rgb for turn in turns])).float()
+        cells = denoiser.draw(
+            network,
+            denoiser.noise_schedule(),
+            parts.read([turn.instruction for turn in turns]),
+            parts.read([""]),
+            range(len(turns)),
+            seen=seen,
+            image_guidance=denoiser.IMAGE_GUIDANCE,
+        )
+        pictures = parts.decode(cells)
+        return sum(map(followed, turns, pictures)) / len(turns), pictures
+
+
+def followed(turn: Turn, picture: Image) -> bool:
+    """Say whether a picture shows what is to be there after an instruction, each shape in its color, and no more."""
+    seen = find_shapes(picture)
+    shown = Counter(zip(seen.labels, geneval.colors_of(picture, seen), strict=True))
+    return shown == Counter((thing.shape, thing.color) for thing in turn.after.things)
+
+
+def _begun(name: str, takes: int, gives: int) -> Any:
+    """Return the network of a course that begins as the text-to-image denoiser."""
+    begin = CHECKPOINTS / TextToImage.name
+    if not begin.exists():
+        raise UsageError(f"no text-to-image checkpoint at {begin}; train it first: 't2i', then {name!r}")
+    return denoiser.begun_as(denoiser.shipped_denoiser(begin), takes, gives)
 
 
 def _encoded(parts: Frozen, holes: Sequence[Hole]) -> dict[str, Any]:
@@ -122,5 +172,5 @@ def _right(task: geneval.Task, picture: Image) -> bool:
     return geneval.judge(task, seen, geneval.colors_of(picture, seen)).right
 
 
-COURSES: dict[str, type[Course]] = {course.name: course for course in (TextToImage, Inpainting)}
+COURSES: dict[str, type[Course]] = {course.name: course for course in (TextToImage, Inpainting, Instructing)}
 """Name of the checkpoint → what trains it."""

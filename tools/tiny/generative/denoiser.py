@@ -23,6 +23,8 @@ DROPPED = 0.1
 """Share of the sentences that training leaves out, which is what guidance needs."""
 STEPS, GUIDANCE = 20, 3.0
 """What suits the shipped weights."""
+IMAGE_GUIDANCE = 1.5
+"""What the pipeline of InstructPix2Pix takes where it is told nothing."""
 _WIDTHS = (64, 96, 96)
 _STEPS_OF_NOISE = 1000
 
@@ -105,15 +107,18 @@ def begun_as(network: Any, takes: int, gives: int) -> Any:
 
 
 def write_pipeline(folder: Path, learner: Learner, parts: Frozen) -> None:
-    """Write a pipeline folder of diffusers in float16: text to image, or inpainting for a network that sees more."""
+    """Write a pipeline folder of diffusers in float16, of the kind that the network's width tells.
+
+    Text to image takes what it gives, an editor the picture before as well, and an inpainter the hole besides.
+    """
     import diffusers
     import torch
 
     network = diffusers.UNet2DConditionModel.from_config(learner.network.config)
     network.load_state_dict({name: value.float() for name, value in learner.averaged().items()})
-    from_words = network.config.in_channels == network.config.out_channels
-    kind = "StableDiffusionPipeline" if from_words else "StableDiffusionInpaintPipeline"
-    pipeline = getattr(diffusers, kind)(
+    takes, gives = network.config.in_channels, network.config.out_channels
+    kind = {gives: "", 2 * gives: "InstructPix2Pix", 2 * gives + 1: "Inpaint"}[takes]
+    pipeline = getattr(diffusers, f"StableDiffusion{kind}Pipeline")(
         unet=network.to(torch.float16),
         vae=copy.deepcopy(parts.autoencoder).to(torch.float16),
         text_encoder=copy.deepcopy(parts.words).to(torch.float16),
@@ -134,21 +139,37 @@ def dropped(words: Any, empty: Any) -> Any:
     return torch.where(keep.view(-1, 1, 1), words, empty)
 
 
-def draw(network: Any, schedule: Any, words: Any, empty: Any, seeds: Sequence[int], seen: Any = None) -> Any:
-    """Return cells (N, C, 8, 8) drawn for words (N, tokens, D), as the pipelines of diffusers draw them."""
+def draw(
+    network: Any,
+    schedule: Any,
+    words: Any,
+    empty: Any,
+    seeds: Sequence[int],
+    seen: Any = None,
+    image_guidance: float | None = None,
+) -> Any:
+    """Return cells (N, C, 8, 8) drawn for words (N, tokens, D), as the pipelines of diffusers draw them.
+
+    With `image_guidance`, what is seen guides as well as what is said, as in InstructPix2Pix (arXiv 2211.09800).
+    """
     import torch
 
     schedule.set_timesteps(STEPS)
     shape = network.config.out_channels, SIDE, SIDE
     cells = torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in seeds])
-    both = torch.cat([empty.expand_as(words), words])
+    told, shown, shares = [empty.expand_as(words), words], [seen, seen], [1 - GUIDANCE, GUIDANCE]
+    if image_guidance is not None:
+        told, shown = [told[0], *told], [torch.zeros_like(seen), *shown]
+        shares = [1 - image_guidance, image_guidance - GUIDANCE, GUIDANCE]
+    read = torch.cat(told)
     precision = next(network.parameters()).dtype
     with torch.inference_mode():
         for time in schedule.timesteps:
-            given = cells if seen is None else torch.cat([cells, seen], dim=1)
-            guess = network(torch.cat([given] * 2).to(precision), time, both.to(precision)).sample.float()
-            without, asked = guess.chunk(2)
-            cells = schedule.step(without + GUIDANCE * (asked - without), time, cells).prev_sample
+            given = torch.cat([cells] * len(told))
+            given = given if seen is None else torch.cat([given, torch.cat(shown)], dim=1)
+            guesses = network(given.to(precision), time, read.to(precision)).sample.float().chunk(len(told))
+            guess = sum(share * each for share, each in zip(shares, guesses, strict=True))
+            cells = schedule.step(guess, time, cells).prev_sample
     return cells
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...classifiers.diffusion_classifier import DiffusionClassifier
-from ...model import Detector, Generator, Inpainter
+from ...model import Detector, Generator, Inpainter, InstructEditor
 from ...profiles import Binding, load_profile
 from ...values import Detections, Image, Mask
 from ...values.base import Array
@@ -22,10 +22,11 @@ from ..sentences import phrase
 from ..shape_finder import find_shapes
 from ..training import CHECKPOINTS
 from .card import write_card
-from .courses import COURSES
+from .courses import COURSES, followed
 from .denoiser import PIXELS
 from .holes import Hole, draw_hole
 from .layouts import calm_scene
+from .turns import draw_turn
 
 Look = Callable[[Image, Sequence[str]], Detections]
 """Finds shapes in an image: boxes whose labels are names of shapes."""
@@ -46,15 +47,15 @@ _SIZE = (PIXELS, PIXELS)
 _AT_ONCE = 17
 
 
-def evaluate() -> None:
-    """Measure the shipped generative checkpoints as profile `tiny` binds them; write figures, results and cards.
+def evaluate(names: Sequence[str]) -> None:
+    """Measure generative checkpoints as profile `tiny` binds them; write figures, results and cards.
 
     Pictures are judged by rule, since a rule shares no mistake with a trained model, and by the tiny detector as well;
     beside both stands how often they judge rendered truth right. A checkpoint that is not bound is left out.
     """
     profile = load_profile("tiny").bindings
     figures: dict[str, dict[str, float]] = {}
-    if "generator" in profile:
+    if "t2i" in names and "generator" in profile:
         looks = {"": by_rule, ", seen by the tiny detector": by_detector(_loaded(profile["detector"]))}
         asked = tasks(PER_KIND)
         pictures = drawn(_loaded(profile["generator"]), [task.prompt for task in asked])
@@ -64,8 +65,10 @@ def evaluate() -> None:
             found |= judged("GenEval {}" + by, asked, pictures, look)
             found |= judged("rendered truth judged right, {}" + by, true_tasks, truth, look)
         figures["t2i"] = found | classification(profile["generator"])
-    if "inpainter" in profile:
+    if "inpaint" in names and "inpainter" in profile:
         figures["inpaint"] = inpainting(_loaded(profile["inpainter"]))
+    if "instruct" in names and "instruct_editor" in profile:
+        figures["instruct"] = instructing(_loaded(profile["instruct_editor"]))
     for name, found in figures.items():
         print("\n".join(f"{what}: {value:.3f}" for what, value in found.items()), flush=True)
         write_goals(RESULTS, found, GOALS)
@@ -132,23 +135,48 @@ def drawn(generator: Generator, prompts: Sequence[str]) -> list[Image]:
 def inpainting(inpainter: Inpainter, many: int = 100) -> dict[str, float]:
     """Return how often the object asked for appears in its hole, and the share of pixels kept outside.
 
-    The object is looked for by rule, which takes a smooth background: those of the test split are made smooth.
+    The mask is the box of what stood there, as the tool `region` gives it, where the object has room. In its outline,
+    as `segment` gives it, a star that takes the place of a cross has none: beside that figure stands how often the
+    rendered truth, cut to the same outline, is seen to be right.
     """
-    appeared, touched = 0, 0
-    for seed, hole in enumerate(held_out_holes(many)):
-        scene, wanted = hole.scene, hole.wanted
-        assert wanted is not None
-        before = render(replace(scene, things=scene.things[:-1])).image
-        request = phrase(Group(1, wanted.color, wanted.shape))
+    holes = held_out_holes(many)
+    outlines = [hole.mask for hole in holes]
+    appeared, kept = _filled(inpainter, holes, [_box(outline) for outline in outlines])
+    cut = [np.where(hole.mask[..., None], render(hole.scene).rgb, _before(hole).rgb) for hole in holes]
+    return {
+        "inpainting, the object appears": appeared,
+        "inpainting, pixels kept outside the mask": kept,
+        "inpainting in the old outline, the object appears": _filled(inpainter, holes, outlines)[0],
+        "rendered truth in the old outline, the object appears": float(
+            np.mean([_appears(Image(rgb), hole) for rgb, hole in zip(cut, holes, strict=True)])
+        ),
+    }
+
+
+def _filled(inpainter: Inpainter, holes: Sequence[Hole], masks: Sequence[Array]) -> tuple[float, float]:
+    """Return how often the object asked for appears in its mask bool (64, 64), and the share of pixels kept outside."""
+    appeared = touched = 0
+    for seed, (hole, mask) in enumerate(zip(holes, masks, strict=True)):
+        assert hole.wanted is not None
+        before, request = _before(hole), phrase(Group(1, hole.wanted.color, hole.wanted.shape))
         after = inpainter.inpaint(
-            before, Mask(hole.mask), request, negative_prompt="", steps=None, guidance_scale=None, seed=seed
+            before, Mask(mask), request, negative_prompt="", steps=None, guidance_scale=None, seed=seed
         )
-        seen = by_rule(after, [wanted.shape])
-        named = zip(seen.xyxy, colors_of(after, seen), strict=True)
-        appeared += any(color == wanted.color and _inside(box, hole) for box, color in named)
-        touched += int((after.rgb != before.rgb).any(axis=-1)[~hole.mask].sum())
-    kept = 1 - touched / (many * PIXELS**2)
-    return {"inpainting, the object appears": appeared / many, "inpainting, pixels kept outside the mask": kept}
+        appeared += _appears(after, hole)
+        touched += int((after.rgb != before.rgb).any(axis=-1)[~mask].sum())
+    return appeared / len(holes), 1 - touched / (len(holes) * PIXELS**2)
+
+
+def _before(hole: Hole) -> Image:
+    return render(replace(hole.scene, things=hole.scene.things[:-1])).image
+
+
+def _appears(image: Image, hole: Hole) -> bool:
+    """Look by rule, which takes a smooth background: those of the holes are made smooth."""
+    assert hole.wanted is not None
+    seen = by_rule(image, [hole.wanted.shape])
+    named = zip(seen.xyxy, colors_of(image, seen), strict=True)
+    return any(color == hole.wanted.color and _inside(xyxy, hole) for xyxy, color in named)
 
 
 def held_out_holes(many: int) -> list[Hole]:
@@ -160,6 +188,20 @@ def held_out_holes(many: int) -> list[Hole]:
 def _plain(hole: Hole) -> Hole:
     background = replace(hole.scene.background, texture="plain")
     return replace(hole, scene=replace(hole.scene, background=background))
+
+
+def instructing(editor: InstructEditor, many: int = 100) -> dict[str, float]:
+    """Return how often an edit shows what the instruction leaves, every object in its shape and color, and no more."""
+    turns = [draw_turn(seed, split="test") for seed in range(many)]
+    pictures = [
+        editor.edit(render(turn.before).image, turn.instruction, steps=None, guidance_scale=None, seed=seed)
+        for seed, turn in enumerate(turns)
+    ]
+    truth = [render(turn.after).image for turn in turns]
+    return {
+        "instructions followed": float(np.mean(list(map(followed, turns, pictures)))),
+        "rendered truth judged right, instructions": float(np.mean(list(map(followed, turns, truth)))),
+    }
 
 
 def classification(generator: Binding, many: int = 25) -> dict[str, float]:
@@ -195,7 +237,11 @@ def _loaded(binding: Binding) -> Any:
     return binding.model.load(binding.source, **binding.options)
 
 
-def _inside(box: Array, hole: Hole) -> bool:
-    x, y = ((box[:2] + box[2:]) / 2).astype(int).clip(0, PIXELS - 1)
-    rows, columns = np.flatnonzero(hole.mask.any(axis=1)), np.flatnonzero(hole.mask.any(axis=0))
-    return bool(rows[0] <= y <= rows[-1] and columns[0] <= x <= columns[-1])
+def _inside(xyxy: Array, hole: Hole) -> bool:
+    x, y = ((xyxy[:2] + xyxy[2:]) / 2).astype(int).clip(0, PIXELS - 1)
+    return bool(_box(hole.mask)[y, x])
+
+
+def _box(mask: Array) -> Array:
+    """Return bool (H, W): the tight box of a mask."""
+    return np.logical_and.outer(mask.any(axis=1), mask.any(axis=0))

@@ -72,12 +72,13 @@ def _replacement(old: Thing, scene: Scene, dice: random.Random) -> Thing:
     x0, y0, x1, y1 = old.xyxy
     size = (x1 - x0) * dice.uniform(_SMALLEST, 1.0)
     left, top = (x0 + x1 - size) / 2, (y0 + y1 - size) / 2
-    colors = [name for name, rgb in COLORS.items() if _apart(rgb, scene.background.first)]
+    colors = [name for name, rgb in COLORS.items() if apart(rgb, scene.background.first)]
     color = dice.choice(colors)
     return Thing(dice.choice(SHAPES), color, COLORS[color], (left, top, left + size, top + size))
 
 
-def _apart(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
+def apart(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
+    """Say whether an object of one color stands out from a background of the other."""
     from ...colors import rgb_to_lab
 
     lab = rgb_to_lab(np.array([one, other]))

@@ -36,6 +36,10 @@ class Course(ABC):
     """Folder of the checkpoint."""
     rate: ClassVar[float]
     """Learning rate after the warm-up."""
+    narrow: ClassVar[bool] = False
+    """Whether it has an autoencoder of its own, with `FEWER` numbers per cell."""
+    unseen: ClassVar[float] = 0.0
+    """Share of what is seen that training leaves out, which is what guidance by it needs."""
 
     @abstractmethod
     def network(self) -> Any:
@@ -122,6 +126,8 @@ class Training:
         torch.manual_seed(number)
         self.examples.grow(_FIRST + _MORE * number)
         cells, seen, texts = self.examples.batch(number)
+        if self.course.unseen:
+            seen = seen * (torch.rand(len(seen), 1, 1, 1) >= self.course.unseen)
         words = denoiser.dropped(self.parts.read(texts), self._empty)
         loss = denoiser.denoising_loss(self.learner.network, self._schedule, cells, words, seen)
         return self.learner.learn(loss, share)
@@ -181,12 +187,12 @@ def _begin(course: Course, state: Path, clock: Clock, fresh: bool) -> Training |
     shared = home() / "tiny" / "t2i"
     if fresh:
         shutil.rmtree(state, ignore_errors=True)
-    else:
+    elif course.narrow or state == shared:
         take_parts(CHECKPOINTS / course.name, state)
     state.mkdir(parents=True, exist_ok=True)
     if state != shared:
         take_parts(CHECKPOINTS / shared.name, shared)
-    parts = frozen_parts(state, clock, None if state == shared else shared)
+    parts = frozen_parts(state, clock, shared) if course.narrow else frozen_parts(shared, clock)
     if parts is None:
         return None
     learner, progress = _learner(course, state, fresh)

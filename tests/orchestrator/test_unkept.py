@@ -1,0 +1,49 @@
+"""A store that cannot be written while the log can: what is not kept is not logged as finished."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from diptych.orchestrator.log import Event, Log
+
+from .small_tools import execute, picture, plan, statuses
+
+PLAN = plan(["a lighten image=$photo amount=5", "b slow image=$a parts=100", "c lighten image=$b amount=7"], "c")
+LARGE = picture(90, 4000)
+"""Its results are files, not rows."""
+
+
+def spoil(home: Path) -> None:
+    """Put a file where the store writes its files first."""
+    shutil.rmtree(home / "store" / "parts", ignore_errors=True)
+    (home / "store" / "parts").write_text("in the way")
+
+
+def mend(home: Path) -> None:
+    (home / "store" / "parts").unlink()
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_what_cannot_be_kept_is_not_logged_as_finished(mended: bool, tmp_path: Path) -> None:
+    seen: set[str | None] = set()
+
+    def look(event: Event) -> None:
+        """Spoil the store once the inputs are kept; read later what a process that died then would leave."""
+        if event.kind == "plan":
+            spoil(tmp_path)
+        if event.kind == "step progress" and event.facts["done"] > 50:
+            if mended and (tmp_path / "store" / "parts").is_file():
+                mend(tmp_path)
+            log = Log(tmp_path / "log.db")
+            seen.update(e.step for e in log.replay(event.run) if e.kind == "step finished")
+            log.close()
+
+    result = execute(PLAN, tmp_path, LARGE, on_event=look)
+    assert statuses(result) == {"a": "done", "b": "done", "c": "done"}
+    assert any("cannot keep results" in note for note in result.notes), result.notes
+    assert seen == ({"a"} if mended else set())
+    if mended:
+        assert set(statuses(execute(PLAN, tmp_path, LARGE)).values()) == {"cached"}
