@@ -195,7 +195,7 @@ def _unused(view: _View) -> Iterator[Problem]:
 
 
 def _verdicts(view: _View) -> Iterator[Problem]:
-    able = [tool.id for tool in view.catalogue.values() if tool.output == Type("Verdict")]
+    able = [tool.id for tool in view.catalogue.values() if tool.output == Type("Verdict") and tool.planned]
     for step in view.plan.checked_steps():
         tool = view.catalogue.get(step.tool)
         if tool and tool.output != Type("Verdict"):

@@ -39,7 +39,7 @@ def test_figures_rows_and_coverage(cli: Cli) -> None:
     ("words", "message"),
     [
         (("--set", "gta"), "the set needs 'gta_tools.json'; it is made from GTA"),
-        (("--set", "nothing"), "unknown set 'nothing'; known: held-out, edits"),
+        (("--set", "nothing"), "unknown set 'nothing'; known: held-out, strangers, edits"),
         (("--planner", "nobody"), "unknown planner 'nobody'"),
         (("--out", "no/such/folder/rows.jsonl"), "there is no folder 'no/such/folder'"),
         (("--limit", "0"), "Invalid value for '--limit'"),

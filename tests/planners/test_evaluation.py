@@ -168,7 +168,7 @@ def test_a_set_without_its_files_says_where_they_come_from(tmp_path: Path, monke
     (tmp_path / "edit_instructions.jsonl").write_text('{"kind": "Other", "instruction": "x"}\n')
     with pytest.raises(UsageError, match="'edits' are not in the form of the public set: KeyError"):
         load_set("edits", tmp_path)
-    with pytest.raises(UsageError, match="unknown set 'x'; known: held-out, edits"):
+    with pytest.raises(UsageError, match="unknown set 'x'; known: held-out, strangers, edits"):
         load_set("x")
     monkeypatch.setenv("DIPTYCH_EVALS", str(SAMPLES))
     assert load_set("gta").items

@@ -101,8 +101,8 @@ BROKEN: dict[str, tuple[Plan, list[str]]] = {
     "unknown tool, near none": (
         plan(step("out", "zzz", image="$photo")),
         [
-            "step 'out': no tool is called 'zzz'; known: detect, detect_closely, find_text, pick, segment, subject, "
-            "region, color_range, invert, grow, union, subtract …"
+            "step 'out': no tool is called 'zzz'; known: detect, detect_closely, find_text, pick, part, segment, "
+            "subject, region, color_range, invert, grow, union …"
         ],
     ),
     "unknown argument": (

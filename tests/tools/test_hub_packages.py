@@ -60,7 +60,7 @@ def test_masks_are_those_of_transformers(hub_folder: HubFolder) -> None:
     folder = str(hub_folder("sam-of-both"))
     mine, theirs = load("segment-anything", folder), load("sam", folder)
     with torch.inference_mode():
-        seen, encoded = mine._encode(noise()), theirs._encode(noise())
+        seen, (encoded,) = mine._encode(noise()), theirs._encode([noise()])
         logits = mine._decode(seen, BOXES, (48, 64))[:, 0]
     assert seen.features.numpy() == pytest.approx(encoded.embeddings.numpy(), abs=1e-5)
     expected = theirs._decode(encoded, BOXES, (64, 48))
