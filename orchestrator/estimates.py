@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..tools.values import Image, Mask, Value
+from ..tools.values import Image, Mask
 from .database import Database
 
 _SCHEMA = """
@@ -250,8 +250,3 @@ def peak_mb() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
-
-
-def value_megapixels(value: Value | tuple[Value, ...]) -> float:
-    """Return the size of one result, in megapixels."""
-    return megapixels({"value": value})

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..planners.commands import COMMANDS, Command, Meaning, meaning_of
 from ..planners.planner import Planner, Turn, input_names, load_planner
@@ -217,13 +217,7 @@ class Session:
         result = api.run_plan(
             edit.plan,
             inputs,
-            profile=self._profile,
-            on_event=self._on_event,
-            home=self._home,
-            use_store=self._use_store,
-            catalogue=self._catalogue,
-            policy=self._policy,
-            repair=self._repair,
+            **self._options,
         )
         return self._take(edit.request, result, before, change)
 
@@ -232,13 +226,7 @@ class Session:
             request,
             *self.state.pictures,
             planner=self._planner,
-            profile=self._profile,
-            on_event=self._on_event,
-            home=self._home,
-            use_store=self._use_store,
-            catalogue=self._catalogue,
-            policy=self._policy,
-            repair=self._repair,
+            **self._options,
             history=self._history() if self._reads_history else (),
         )
         return self._take(request, result, self.state, "")
@@ -254,6 +242,19 @@ class Session:
         if state is not None:
             self._enter(state)
         return Reply("done", said, changed=state is not None, result=result)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        """What every run of the session is made with."""
+        return {
+            "profile": self._profile,
+            "on_event": self._on_event,
+            "home": self._home,
+            "use_store": self._use_store,
+            "catalogue": self._catalogue,
+            "policy": self._policy,
+            "repair": self._repair,
+        }
 
     @property
     def _reads_history(self) -> bool:

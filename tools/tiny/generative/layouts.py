@@ -7,7 +7,6 @@ objects stand in reading order, around places of a coarse grid, and sizes and pl
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 
 from ..scenes import KINDS, Kind, Scene, Split, Texture, Thing, draw_scene
@@ -42,11 +41,6 @@ def calm_scene(seed: int, *, split: Split = "train", kind: Kind | None = None) -
         spots = places(scene)
         if spots is not None:
             return _set_out(scene, spots, dice)
-
-
-def calm_scenes(count: int, *, split: Split = "train", start: int = 0) -> Iterator[Scene]:
-    """Give the scenes of `count` seeds from `start` on."""
-    return (calm_scene(seed, split=split) for seed in range(start, start + count))
 
 
 def calm_caption(scene: Scene, dice: random.Random) -> str:
