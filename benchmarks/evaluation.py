@@ -35,17 +35,22 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get(DATA))
     parser.add_argument("--limit", type=int, default=MANY, help="requests of each set with the adapter")
     parser.add_argument("--sets", nargs="*", help="only these; the others' figures stay as they are")
+    parser.add_argument("--ways", nargs="*", help="only these; the others' figures stay as they are")
     args = parser.parse_args()
-    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if args.sets and RESULTS.exists() else {}
-    rows = found.get("rows", [])
     for name in args.sets or (*OURS, *((*PUBLIC, *FOREIGN) if args.data else ())):
         chosen = load_set(name, args.data)
-        ways = ("base", "told") if name in FOREIGN else ("base", "once", "embedded")
-        for way in ways:
-            limit = min(args.limit, FEW if way == "base" else MANY)
-            rows = [row for row in rows if (row["set"], row["planner"]) != (name, way)]
-            rows.append(_measured(chosen, way, limit))
-            print(json.dumps({key: value for key, value in rows[-1].items() if key != "mistakes"}), flush=True)
+        for way in ("base", "told") if name in FOREIGN else ("base", "once", "embedded"):
+            if way in (args.ways or [way]):
+                row = _measured(chosen, way, min(args.limit, FEW if way == "base" else MANY))
+                print(json.dumps({key: value for key, value in row.items() if key != "mistakes"}), flush=True)
+                _keep(row)
+
+
+def _keep(row: dict[str, Any]) -> None:
+    """Put a row into the results, in the place of the one before it."""
+    known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
+    rows = [other for other in known if (other["set"], other["planner"]) != (row["set"], row["planner"])]
+    rows.append(row)
     document = {"rows": rows, "goals": _goals(rows)}
     RESULTS.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

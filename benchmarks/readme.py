@@ -86,6 +86,22 @@ def evaluation(found: dict[str, Any]) -> list[str]:
     return [*lines, "", *goals(found)]
 
 
+def mistakes(found: dict[str, Any]) -> list[str]:
+    """The ten most frequent mistakes of the embedded planner over our own two sets and the editing instructions."""
+    counted: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in found["rows"]:
+        if row["planner"] == "embedded" and row["set"] in _COUNTED:
+            for mistake in row["mistakes"]:
+                counted.setdefault((mistake["sort"], mistake["what"]), []).append(mistake)
+    most = sorted(counted.items(), key=lambda entry: -sum(mistake["items"] for mistake in entry[1]))[:10]
+    lines = ["| mistake | wanted → given | requests | one of them |", "|---|---|---|---|"]
+    for (sort, what), listed in most:
+        request = " ".join(listed[0]["examples"][0]["request"].split()).replace("|", "\\|")
+        lines.append(f"| {sort} | {what} | {sum(mistake['items'] for mistake in listed)} | {request[:140]} |")
+    return lines
+
+
+_COUNTED = ("held-out", "strangers", "edits")
 _FIGURES = {"exact": "exactly right", "node_f1": "F1 of the tools", "valid": "valid", "job": "does the job"}
 
 
@@ -114,8 +130,11 @@ TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "engine": engine,
     "eviction": eviction,
     "geneval": geneval,
+    "mistakes": mistakes,
 }
 """Tables that are more than a list of goals."""
+SOURCES = {"mistakes": "evaluation"}
+"""Tables that are made from the results of another name."""
 
 
 def filled(text: str) -> str:
@@ -123,7 +142,7 @@ def filled(text: str) -> str:
 
     def table(match: re.Match[str]) -> str:
         name = match[1]
-        found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        found = json.loads((RESULTS / f"{SOURCES.get(name, name)}.json").read_text(encoding="utf-8"))
         lines = "\n".join(TABLES.get(name, goals)(found))
         return f"<!-- figures: {name} -->\n{lines}\n<!-- end -->"
 

@@ -15,7 +15,8 @@ CLASSES = {"owlv2": "Owlv2ForObjectDetection"}
 
 _LONGEST = 2000
 """Longer side, in pixels, at which the processor gets the image; the network itself works at 1008 or less."""
-_TEMPLATE = "a photo of a {}"
+TEMPLATE = "a photo of a {}"
+"""The sentence that a phrase is put into."""
 
 
 class Owl(hub.Movable, Detector):
@@ -79,5 +80,5 @@ class Owl(hub.Movable, Detector):
 
     def _phrase(self, query: str) -> str:
         tokenizer = self._processor.tokenizer
-        room = self._limit - len(tokenizer(_TEMPLATE.format(""), add_special_tokens=False)["input_ids"])
-        return _TEMPLATE.format(hub.fitted(tokenizer, query.lower().strip(), room, "phrase"))
+        room = self._limit - len(tokenizer(TEMPLATE.format(""), add_special_tokens=False)["input_ids"])
+        return TEMPLATE.format(hub.fitted(tokenizer, query.lower().strip(), room, "phrase"))

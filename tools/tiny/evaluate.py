@@ -18,7 +18,6 @@ from ..captioners.blip import BlipAnswerer, BlipCaptioner
 from ..classifiers.clip import Clip
 from ..errors import ToolError
 from ..model import Detector
-from ..profiles import load_profile
 from ..segmenters.sam import Sam
 from ..values import Detections, Image
 from ..values.base import Array
@@ -107,16 +106,15 @@ def zero_shot(model: Clip, scenes: Sequence[Scene]) -> dict[str, float]:
     }
 
 
-def detection(model: Detector, scenes: Sequence[Scene]) -> dict[str, float]:
-    """Return AP50 over all phrases, and how often exactly the right objects are found at the profile's threshold.
+def detection(model: Detector, scenes: Sequence[Scene], least: float) -> dict[str, float]:
+    """Return AP50 over all phrases, and how often exactly the right objects have a score of `least` or more.
 
     Two phrases are asked of each scene: one that names something in it, and one that names nothing.
     """
     pictures = [render(scene) for scene in scenes]
-    asked = [pair for scene in scenes for pair in _asked(scene)]
+    asked = [pair for scene in scenes for pair in asked_of(scene)]
     twice = [picture for picture in pictures for _ in range(2)]
     found = model.detect_many([picture.image for picture in twice], [words for words, _ in asked])
-    least = load_profile("tiny").bindings["detector"].options["threshold"]
     hits: list[tuple[float, bool]] = []
     exact = 0
     for seen, picture, (_, places) in zip(found, twice, asked, strict=True):
@@ -130,7 +128,7 @@ def detection(model: Detector, scenes: Sequence[Scene]) -> dict[str, float]:
     }
 
 
-def _asked(scene: Scene) -> list[tuple[str, list[int]]]:
+def asked_of(scene: Scene) -> list[tuple[str, list[int]]]:
     """Return a phrase that names something in the scene, one that does not, and which things they name."""
     dice = random.Random(repr(scene.things))
     group = dice.choice(scene.groups)

@@ -36,7 +36,6 @@ from ..values import Image
 from ..weights import home
 from . import geneval
 from .chimeras import NEITHER
-from .evaluate import detection
 from .render import Picture
 from .scenes import COLORS, KINDS, Background, Scene, Split, Thing, draw_scene
 from .shape_finder import find_shapes
@@ -132,9 +131,7 @@ def train_arm(folder: Path, recipe: DetectorRecipe, steps: int) -> Path:
 
 def measure(checkpoint: Path, folder: Path, scenes: int, pictures: int) -> dict[str, float]:
     """Return figures of a detector on the fixed split, and how often it sees in drawn pictures what is there."""
-    found = detection(
-        GroundingDino.load(str(checkpoint), threshold=0.0), [draw_scene(seed, split="test") for seed in range(scenes)]
-    )
+    found = DetectorRecipe().measure(checkpoint, [draw_scene(seed, split="test") for seed in range(scenes)])
     detector, right, asked = _detector(checkpoint), 0, 0
     for number, case in enumerate(_drawn(folder / "test", "test")):
         if number == pictures:

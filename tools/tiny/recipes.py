@@ -11,6 +11,8 @@ RECIPES = {
     "detector": "train_detector:DetectorRecipe",
     "segmenter": "train_segmenter:SegmenterRecipe",
     "captioner": "train_blip:CaptionerRecipe",
+    "owl": "train_owl:OwlRecipe",
+    "align": "train_align:AlignRecipe",
     "answerer": "train_blip:AnswererRecipe",
 }
 """Name of the checkpoint → module and class."""

@@ -8,7 +8,7 @@ teaches the image encoder long before the captions alone would.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -53,20 +53,7 @@ class ClipRecipe(Recipe):
     def network(self) -> Any:
         import transformers as t
 
-        tokenizer = tokens()
-        text = {
-            "vocab_size": len(tokenizer),
-            "hidden_size": WIDTH,
-            "intermediate_size": 256,
-            "num_attention_heads": 4,
-            "num_hidden_layers": 2,
-            "max_position_embeddings": LENGTH,
-            "hidden_act": "gelu",
-            "bos_token_id": tokenizer.bos_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
-            "pad_token_id": tokenizer.eos_token_id,
-        }
-        model = t.CLIPModel(t.CLIPConfig(text_config=text, vision_config=VISION, projection_dim=WIDTH))
+        model = t.CLIPModel(t.CLIPConfig(text_config=text_config(), vision_config=VISION, projection_dim=WIDTH))
         whiten(model.vision_model.embeddings.patch_embedding)
         wave(model.vision_model.embeddings.position_embedding, SIDE // PATCH)
         return model
@@ -92,33 +79,42 @@ class ClipRecipe(Recipe):
         return torch.nn.Linear(WIDTH, classes())
 
     def loss(self, network: Any, helper: Any, scenes: Sequence[Scene], pictures: Sequence[Picture], step: int) -> Any:
-        import torch
-        from torch.nn.functional import cross_entropy, normalize
-
         rolls = np.random.default_rng(step)
         kept = busy_cells(pictures, _KEPT, rolls) if step % 4 else None
         pooled, patches = encoded(network.vision_model, pixels(pictures, rolls), kept)
         lesson = dense_loss(helper(patches), pictures, scenes, kept)
         if step < _ALONE:
             return lesson
-        dice = random.Random(step)
-        said = [_said(scene, dice) for scene in scenes]
-        wrong = [wrong_caption(scene, dice) for scene in scenes]
-        images = normalize(network.visual_projection(pooled), dim=-1)  # (B, D)
-        words = tokens()(said + wrong, padding=True, truncation=True, max_length=LENGTH, return_tensors="pt")
-        read = network.text_model(input_ids=words["input_ids"])
-        texts = normalize(network.text_projection(read.pooler_output), dim=-1)  # (2 B, D)
-        logits = network.logit_scale.exp().clamp(max=100) * images @ texts.T  # (B, 2 B)
-        logits = logits.masked_fill(_also_true(said + wrong, len(said)), -1e4)
-        right = torch.arange(len(scenes))
-        contrast = cross_entropy(logits, right) + cross_entropy(logits[:, : len(scenes)].T, right)
-        return contrast + lesson
+
+        def read(sentences: Sequence[str]) -> Any:
+            words = tokens()(list(sentences), padding=True, truncation=True, max_length=LENGTH, return_tensors="pt")
+            return network.text_projection(network.text_model(input_ids=words["input_ids"]).pooler_output)
+
+        scale = network.logit_scale.exp().clamp(max=100)
+        return contrast(network.visual_projection(pooled), read, scale, scenes, random.Random(step)) + lesson
 
     def measure(self, folder: Path, scenes: Sequence[Scene]) -> dict[str, float]:
         from ..classifiers.clip import Clip
         from .evaluate import zero_shot
 
         return zero_shot(Clip.load(str(folder)), scenes)
+
+
+def text_config() -> dict[str, Any]:
+    """Return the configuration of the text encoder."""
+    tokenizer = tokens()
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": WIDTH,
+        "intermediate_size": 256,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 2,
+        "max_position_embeddings": LENGTH,
+        "hidden_act": "gelu",
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.eos_token_id,
+    }
 
 
 def encoded(vision: Any, seen: Any, kept: Any) -> tuple[Any, Any]:
@@ -134,6 +130,25 @@ def encoded(vision: Any, seen: Any, kept: Any) -> tuple[Any, Any]:
         hidden = hidden.gather(1, places[:, :, None].expand(-1, -1, hidden.shape[2]))
     hidden = vision.encoder(inputs_embeds=vision.pre_layrnorm(hidden)).last_hidden_state
     return vision.post_layernorm(hidden[:, 0]), hidden[:, 1:]
+
+
+def contrast(
+    seen: Any, read: Callable[[Sequence[str]], Any], scale: Any, scenes: Sequence[Scene], dice: random.Random
+) -> Any:
+    """Return how badly images are told from other captions and from wrong ones, and captions from other images.
+
+    seen: (B, D), what an image encoder makes of the scenes; `read` gives the same of sentences; both of any length.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy, normalize
+
+    said = [_said(scene, dice) for scene in scenes]
+    wrong = [wrong_caption(scene, dice) for scene in scenes]
+    texts = normalize(read(said + wrong), dim=-1)  # (2 B, D)
+    logits = scale * normalize(seen, dim=-1) @ texts.T  # (B, 2 B)
+    logits = logits.masked_fill(_also_true(said + wrong, len(said)), -1e4)
+    right = torch.arange(len(scenes))
+    return cross_entropy(logits, right) + cross_entropy(logits[:, : len(scenes)].T, right)
 
 
 @cache

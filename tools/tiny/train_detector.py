@@ -18,11 +18,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..detectors.grounding_dino import GroundingDino
+from ..profiles import load_profile
+from .asked import phrases_for, targets_of
 from .chimeras import melted, with_chimera
 from .dense import CELLS, classes, dense_loss, owners
 from .render import Picture
-from .scenes import COLORS, SHAPES, Scene
-from .sentences import plural
+from .scenes import Scene
 from .start import whiten
 from .training import SIDE, Recipe, pixels
 from .words import bert_tokenizer
@@ -35,10 +36,6 @@ _SPOILED = 0.4
 _MELTED = 0.4
 """Share of the pictures that look as if a generator had made them."""
 _QUIET = 0.15
-_OUTER_WORDS = ("object", "thing", "shape")
-
-Phrase = tuple[str, str | None, str | None]
-"""Words, and the shape and the color they ask for."""
 
 
 class DetectorRecipe(Recipe):
@@ -119,10 +116,10 @@ class DetectorRecipe(Recipe):
         _mend_library()
         dice = random.Random(step)
         scenes, pictures = self.prepared(scenes, pictures, dice)
-        asked = [_phrases(scene, dice) for scene in scenes]
+        asked = [phrases_for(scene, dice) for scene in scenes]
         words = tokens()([" ".join(f"{text}." for text, _, _ in phrases) for phrases in asked], padding=True)
         words = words.convert_to_tensors("pt")
-        targets = [_targets(scene, phrases) for scene, phrases in zip(scenes, asked, strict=True)]
+        targets = [targets_of(scene, phrases) for scene, phrases in zip(scenes, asked, strict=True)]
         seen = pixels(pictures, np.random.default_rng(step))
         output = network(pixel_values=seen, **words, labels=targets, output_hidden_states=True)
         lesson = dense_loss(helper(output.encoder_vision_hidden_states[0][:, : CELLS * CELLS]), pictures, scenes)
@@ -139,7 +136,8 @@ class DetectorRecipe(Recipe):
     def measure(self, folder: Path, scenes: Sequence[Scene]) -> dict[str, float]:
         from .evaluate import detection
 
-        return detection(GroundingDino.load(str(folder), threshold=0.0), scenes)
+        least = load_profile("tiny").bindings["detector"].options["threshold"]
+        return detection(GroundingDino.load(str(folder), threshold=0.0), scenes, least)
 
 
 @cache
@@ -168,48 +166,6 @@ def _tokens_of_targets(loss: Any, outputs: Any, targets: Sequence[dict[str, Any]
 @cache
 def tokens() -> Any:
     return bert_tokenizer(LENGTH)
-
-
-def _phrases(scene: Scene, dice: random.Random) -> list[Phrase]:
-    """Return one phrase, or one for each group and some that name nothing in the scene; no object has two."""
-    groups = [(group.shape, group.color) for group in scene.groups]
-    if dice.random() < 0.5:
-        return [_absent(scene, dice) if dice.random() < 0.45 else _present(scene, dice)]
-    found = [_in_words(shape, color, dice) for shape, color in groups]
-    found += [_absent(scene, dice) for _ in range(dice.randint(1, 2))]
-    return dice.sample(found, len(found))
-
-
-def _present(scene: Scene, dice: random.Random) -> Phrase:
-    group = dice.choice(scene.groups)
-    kind = dice.random()
-    return _in_words(group.shape if kind < 0.85 else None, group.color if not 0.6 < kind < 0.85 else None, dice)
-
-
-def _absent(scene: Scene, dice: random.Random) -> Phrase:
-    """Return a phrase for nothing in the scene: a shape, or a color and a shape of which one is mostly there."""
-    while True:
-        group, other = dice.choice(scene.groups), dice.choice(scene.groups)
-        shape, color = group.shape, other.color
-        if dice.random() < 0.45:
-            plain = dice.choice(SHAPES)
-            if not scene.matching(plain, None):
-                return _in_words(plain, None, dice)
-            continue
-        which = dice.random()
-        if which < 0.6:
-            shape = dice.choice(SHAPES)
-        if which > 0.4:
-            color = dice.choice(list(COLORS))
-        if not scene.matching(shape, color):
-            return _in_words(shape, color, dice)
-
-
-def _in_words(shape: str | None, color: str | None, dice: random.Random) -> Phrase:
-    noun = shape or dice.choice(_OUTER_WORDS)
-    noun = plural(noun) if dice.random() < 0.25 else noun
-    article = dice.choice(("a ", "the ")) if dice.random() < 0.2 else ""
-    return article + (f"{color} {noun}" if color else noun), shape, color
 
 
 def _matching_loss(parts: dict[str, Any]) -> Any:
@@ -241,19 +197,3 @@ def _proposal_loss(output: Any, words: Any, targets: Sequence[dict[str, Any]], p
     told = binary_cross_entropy_with_logits(logits[..., : real.shape[2]][real], named[..., : real.shape[2]][real])
     proposed = output.enc_outputs_coord_logits.sigmoid()[torch.stack(has_box)]
     return 10 * told + 5 * 4 * l1_loss(proposed, boxes[torch.stack(has_box)])
-
-
-def _targets(scene: Scene, phrases: Sequence[Phrase]) -> dict[str, Any]:
-    """Return the boxes float32 (N, 4), center and size as shares, of what the phrases name, and which phrase it is.
-
-    `every_box` (M, 4) and `phrase_of` (M,) are about all objects of the scene; no phrase is -1.
-    """
-    import torch
-
-    xyxy = scene.boxes(1)
-    boxes = torch.from_numpy(np.concatenate([(xyxy[:, :2] + xyxy[:, 2:]) / 2, xyxy[:, 2:] - xyxy[:, :2]], axis=1))
-    phrase_of = torch.full((len(boxes),), -1)
-    for i, (_, shape, color) in enumerate(phrases):
-        phrase_of[scene.matching(shape, color)] = i
-    named = phrase_of >= 0
-    return {"class_labels": phrase_of[named], "boxes": boxes[named], "every_box": boxes, "phrase_of": phrase_of}

@@ -141,14 +141,14 @@ def inpainting(inpainter: Inpainter, many: int = 100) -> dict[str, float]:
     """
     holes = held_out_holes(many)
     outlines = [hole.mask for hole in holes]
-    appeared, kept = _filled(inpainter, holes, [_box(outline) for outline in outlines])
-    cut = [np.where(hole.mask[..., None], render(hole.scene).rgb, _before(hole).rgb) for hole in holes]
+    appeared, kept = _filled(inpainter, holes, [box_of(outline) for outline in outlines])
+    cut = [np.where(hole.mask[..., None], render(hole.scene).rgb, emptied(hole).rgb) for hole in holes]
     return {
         "inpainting, the object appears": appeared,
         "inpainting, pixels kept outside the mask": kept,
         "inpainting in the old outline, the object appears": _filled(inpainter, holes, outlines)[0],
         "rendered truth in the old outline, the object appears": float(
-            np.mean([_appears(Image(rgb), hole) for rgb, hole in zip(cut, holes, strict=True)])
+            np.mean([appears(Image(rgb), hole) for rgb, hole in zip(cut, holes, strict=True)])
         ),
     }
 
@@ -158,20 +158,20 @@ def _filled(inpainter: Inpainter, holes: Sequence[Hole], masks: Sequence[Array])
     appeared = touched = 0
     for seed, (hole, mask) in enumerate(zip(holes, masks, strict=True)):
         assert hole.wanted is not None
-        before, request = _before(hole), phrase(Group(1, hole.wanted.color, hole.wanted.shape))
+        before, request = emptied(hole), phrase(Group(1, hole.wanted.color, hole.wanted.shape))
         after = inpainter.inpaint(
             before, Mask(mask), request, negative_prompt="", steps=None, guidance_scale=None, seed=seed
         )
-        appeared += _appears(after, hole)
+        appeared += appears(after, hole)
         touched += int((after.rgb != before.rgb).any(axis=-1)[~mask].sum())
     return appeared / len(holes), 1 - touched / (len(holes) * PIXELS**2)
 
 
-def _before(hole: Hole) -> Image:
+def emptied(hole: Hole) -> Image:
     return render(replace(hole.scene, things=hole.scene.things[:-1])).image
 
 
-def _appears(image: Image, hole: Hole) -> bool:
+def appears(image: Image, hole: Hole) -> bool:
     """Look by rule, which takes a smooth background: those of the holes are made smooth."""
     assert hole.wanted is not None
     seen = by_rule(image, [hole.wanted.shape])
@@ -239,9 +239,9 @@ def _loaded(binding: Binding) -> Any:
 
 def _inside(xyxy: Array, hole: Hole) -> bool:
     x, y = ((xyxy[:2] + xyxy[2:]) / 2).astype(int).clip(0, PIXELS - 1)
-    return bool(_box(hole.mask)[y, x])
+    return bool(box_of(hole.mask)[y, x])
 
 
-def _box(mask: Array) -> Array:
+def box_of(mask: Array) -> Array:
     """Return bool (H, W): the tight box of a mask."""
     return np.logical_and.outer(mask.any(axis=1), mask.any(axis=0))
