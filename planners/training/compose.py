@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from ...tools.catalogue import Catalogue
 from ..notation import write_steps
@@ -25,9 +26,26 @@ from .followups import (
     point_back,
 )
 from .intents import FINAL, INTENTS, QUESTIONS, enough
-from .joining import ALIKE, AND, BESIDE, EMPHASIS, JOINERS, PARTIAL, REST, SELECTING, SHAPING, SIZING, TWO
+from .joining import (
+    ALIKE,
+    AND,
+    BESIDE,
+    EMPHASIS,
+    JOINERS,
+    ONE_AREA,
+    PARTIAL,
+    REST,
+    SELECTING,
+    SHAPING,
+    SIZING,
+    TWO,
+    in_a_row,
+    with_reason,
+    with_story,
+)
 from .noise import misspell, punctuate, strip_marks, wrap
-from .slots import Filler, Slot, Target, aim, query_of
+from .slots import POINTING_BLANKS, Filler, Slot, Target, aim, query_of
+from .speech import again, complaining, corrected, introduced, listed, pronoun_of
 
 
 @dataclass(frozen=True)
@@ -50,16 +68,6 @@ class Clause:
     joins: bool = True
 
 
-def _apart(kinds: list[str]) -> list[str]:
-    """Return the kinds in their order, each once, and of those that exclude each other only the first."""
-    kept: list[str] = []
-    for kind in kinds:
-        rivals = set().union(*(group for group in ALIKE if kind in group)) | {kind}
-        if not rivals.intersection(kept):
-            kept.append(kind)
-    return kept
-
-
 def _meaning(line: str) -> tuple[str, str, dict[str, Slot]]:
     """Return (request, intent, slots) of a line like `efface le chien => remove | o=dog`."""
     request, _, meaning = line.partition("=>")
@@ -67,10 +75,10 @@ def _meaning(line: str) -> tuple[str, str, dict[str, Slot]]:
     slots: dict[str, Slot] = {}
     for part in filling.split(","):
         name, _, value = (piece.strip() for piece in part.partition("="))
-        if name == "c":
-            slots[name] = Slot(value, value)
-        elif name:
+        if name in POINTING_BLANKS:
             slots[name] = Slot(value, Target("background") if value == "background" else aim(value))
+        elif name:
+            slots[name] = Slot(value, int(value) if value.isdigit() else value)
     return request.strip(), kind.strip(), slots
 
 
@@ -89,41 +97,44 @@ class Composer:
 
     def example(self) -> Example:
         """Return one example of any sort; of what is hardest to learn, training sees more than the test."""
-        sort = self.draw.choices(
-            [
-                self.single,
-                self.compound,
-                self.conditional,
-                self.refusal,
-                self.unclear,
-                self.foreign,
-                self.several,
-                self.pointing,
-                self.counted,
-                self.complement,
-                self.foreign_compound,
-            ],
-            weights=[33, 33, 7, 5, 2, 2 if self.test else 5, 4, 8, 2, 4, 1 if self.test else 2],
-        )[0]
-        return sort()
+        sorts: list[Callable[[], Example]] = [
+            self.single,
+            self.compound,
+            self.conditional,
+            self.refusal,
+            self.unclear,
+            self.foreign,
+            self.several,
+            self.pointing,
+            self.counted,
+            self.complement,
+            self.foreign_compound,
+            partial(listed, self),
+            partial(corrected, self),
+            partial(introduced, self),
+            partial(again, self),
+            partial(complaining, self),
+        ]
+        weights = [33, 33, 7, 5, 2, 2 if self.test else 9, 4, 8, 2, 4, 1 if self.test else 6, 2, 1, 2, 2, 2]
+        return self.draw.choices(sorts, weights)[0]()
 
     # Sorts of requests
 
     def single(self) -> Example:
         """One clause, on its own."""
-        kind = self._kind(list(INTENTS))
+        kind = self.kind_of(list(INTENTS))
         clause = self.clause(kind)
         bare = "prompt" in clause.slots and clause.text.startswith(clause.slots["prompt"].text)
         inputs = () if bare else self._inputs([kind], clause.text)  # beside a photo, a bare description says nothing
         draft = Draft(f"${inputs[0]}" if inputs else None)
         self.build(clause, draft, inputs)
-        text = clause.text if kind in QUESTIONS or bare else wrap(self.draw, clause.text)
-        return self._finish(text, inputs, draft, [kind])
+        text = clause.text if kind in QUESTIONS or bare else self.framed(clause.text)
+        return self.finish(text, inputs, draft, [kind])
 
     def compound(self) -> Example:
         """Two to four clauses in a row, the last may be a question or the comparison with the original."""
-        count = self.draw.choices([2, 3, 4], weights=[70, 25, 5])[0]
-        kinds = [self._kind([k for k in INTENTS if k not in FINAL]) for _ in range(count)]
+        count = self.draw.choices([2, 3, 4], weights=[70, 25, 5] if self.test else [55, 32, 13])[0]
+        kinds = [self.kind_of([k for k in INTENTS if k not in FINAL]) for _ in range(count)]
         if self.draw.random() < 0.3:
             # Two selections in one sentence are what a small model mixes up first.
             kinds[:2] = [self.draw.choice(SELECTING), self.draw.choice(SELECTING)]
@@ -133,23 +144,22 @@ class Composer:
         first = "generate" if alone and self.draw.random() < 0.07 else ""
         if first:
             kinds[0] = first
-        clauses = [self.clause(kind, joins=True) for kind in _apart(kinds)]
+        clauses = [self.clause(kind, joins=True) for kind in self.apart(kinds)]
         inputs = () if first else self._inputs([c.kind for c in clauses], " ".join(c.text for c in clauses))
         draft = Draft(f"${inputs[0]}" if inputs else None)
-        text = ""
-        for number, clause in enumerate(clauses):
-            text += (self._joiner(number, len(clauses)) if number else "") + clause.text
+        for clause in clauses:
             self.build(clause, draft, inputs)
+        text = in_a_row(self.draw, [clause.text for clause in clauses])
         edited = draft.image != (f"${inputs[0]}" if inputs else "")
         if edited and inputs and self.draw.random() < 0.06 and clauses[-1].kind not in QUESTIONS:
             tail = self.filler.entry("before_after")
             text += " " + tail.removeprefix("! ")
             draft.image = draft.add("collage", images=["$photo", draft.image])
-        return self._finish(wrap(self.draw, text), inputs, draft, [c.kind for c in clauses])
+        return self.finish(self.framed(text), inputs, draft, [c.kind for c in clauses])
 
     def complement(self) -> Example:
         """One edit of a thing, another of all that is left: `pixelate the face and make the rest sepia`."""
-        first = self.clause(self._kind(list(PARTIAL)), joins=True)
+        first = self.clause(self.kind_of(list(PARTIAL)), joins=True)
         thing = first.slots["t"] if "t" in first.slots else first.slots["o"]
         if thing.value.kind in ("background", "subject"):
             other = "subject" if thing.value.kind == "background" else "background"
@@ -158,13 +168,13 @@ class Composer:
             rest = Slot(self.draw.choice(["the rest", "what is left"]), thing.value.parts[0])
         else:
             rest = Slot(self.draw.choice(REST), Target("except", parts=(thing.value,)))
-        second = self.clause(self._kind([kind for kind in PARTIAL if kind != first.kind]), joins=True, t=rest)
+        second = self.clause(self.kind_of([kind for kind in PARTIAL if kind != first.kind]), joins=True, t=rest)
         inputs = self._inputs([first.kind])
         draft = Draft(f"${inputs[0]}")
         self.build(first, draft, inputs)
         self.build(second, draft, inputs)
-        joiner = self.draw.choice(BESIDE) if self.draw.random() < 0.5 else self._joiner(1, 2)
-        return self._finish(wrap(self.draw, first.text + joiner + second.text), inputs, draft, ["complement"])
+        joiner = self.draw.choice(BESIDE) if self.draw.random() < 0.5 else self.draw.choice(JOINERS)
+        return self.finish(self.framed(first.text + joiner + second.text), inputs, draft, ["complement"])
 
     def conditional(self) -> Example:
         """An edit that happens only if something is, or is not, in the image, or is there so many times."""
@@ -173,7 +183,7 @@ class Composer:
         negative = self.draw.random() < 0.3
         frame = self.filler.entry("if_not" if negative else "if_then")
         simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS]
-        clause = self.clause(self._kind(simple), joins=True)
+        clause = self.clause(self.kind_of(simple), joins=True)
         subject = self.filler.fill("bare" if negative else "any")
         inputs = self._inputs([clause.kind])
         draft = Draft(f"${inputs[0]}")
@@ -182,14 +192,14 @@ class Composer:
         self.build(clause, draft, inputs)
         text = frame.removeprefix("! ").format(any=subject.text, bare=subject.text, clause=clause.text)
         text += self._otherwise(draft, inputs) if frame.endswith("{clause}") else ""
-        return self._finish(text, inputs, draft, ["if_not" if negative else "if_then", clause.kind])
+        return self.finish(text, inputs, draft, ["if_not" if negative else "if_then", clause.kind])
 
     def _counting(self) -> Example:
         """An edit that happens only if there are enough things, or too few."""
         few = self.draw.random() < 0.35
         frame = self.filler.entry("if_fewer" if few else "if_at_least").removeprefix("! ")
         simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS]
-        clause = self.clause(self._kind(simple), joins=True)
+        clause = self.clause(self.kind_of(simple), joins=True)
         slots = {name: self.filler.fill(name) for name in ("n", "more", "least") if f"{{{name}}}" in frame}
         inputs = self._inputs([clause.kind])
         draft = Draft(f"${inputs[0]}")
@@ -197,7 +207,7 @@ class Composer:
         draft.when = f"not {found}" if few else found
         self.build(clause, draft, inputs)
         text = frame.format(**{name: slot.text for name, slot in slots.items()}, clause=clause.text)
-        return self._finish(text, inputs, draft, ["if_fewer" if few else "if_at_least", clause.kind])
+        return self.finish(text, inputs, draft, ["if_fewer" if few else "if_at_least", clause.kind])
 
     def pointing(self) -> Example:
         """Name a thing, then point back at it: `find the faces and blur them`, `pixelate them if there are any`."""
@@ -205,14 +215,14 @@ class Composer:
             return self._read_first()
         thing = self.filler.object()
         kind = self.draw.choice(list(POINTING))
-        pronoun = self.draw.choice(["it", "them"])
+        pronoun = pronoun_of(thing.text)
         words = self.draw.choice(POINTING[kind])
         inputs = self._inputs([kind])
         draft = Draft(f"${inputs[0]}")
         if self.draw.random() < 0.7:
             text = self.draw.choice(FINDERS).format(o=thing.text) + words.format(it=pronoun)
             point_back(kind, draft, thing)
-            return self._finish(wrap(self.draw, text), inputs, draft, ["pointing", kind])
+            return self.finish(self.framed(text), inputs, draft, ["pointing", kind])
         draft.when = draft.add("exists", boxes=thing.value.boxes(draft))
         point_back(kind, draft, thing)
         if "{it}" in words and self.draw.random() < 0.6:
@@ -220,7 +230,7 @@ class Composer:
         else:
             text = f"if there is {query_of(thing.text)}, {words.format(it=pronoun)}"
         text += self._otherwise(draft, inputs)
-        return self._finish(text, inputs, draft, ["pointing", "if_then"])
+        return self.finish(text, inputs, draft, ["pointing", "if_then"])
 
     def _read_first(self) -> Example:
         """Read words or a code, then do something to them: `read the sign and cover it`."""
@@ -234,7 +244,7 @@ class Composer:
         point_back(kind, draft, thing)
         pronoun = self.draw.choice(["it", "it", "them", thing.text])
         text = self.draw.choice(READERS).format(o=phrase) + self.draw.choice(OVER[kind]).format(it=pronoun)
-        return self._finish(wrap(self.draw, text), inputs, draft, ["pointing", kind])
+        return self.finish(self.framed(text), inputs, draft, ["pointing", kind])
 
     def counted(self) -> Example:
         """An edit of things, and how many of them there are."""
@@ -245,14 +255,14 @@ class Composer:
         if draft.last_boxes:
             clause.text += self.draw.choice([" and ", ", ", ". ", " and then "]) + self.draw.choice(COUNTERS)
             draft.add("count", boxes=draft.last_boxes)
-        return self._finish(wrap(self.draw, clause.text), inputs, draft, ["counted", clause.kind])
+        return self.finish(self.framed(clause.text), inputs, draft, ["counted", clause.kind])
 
     def _otherwise(self, draft: Draft, inputs: tuple[str, ...]) -> str:
         """Now and then, what happens when the condition does not hold."""
         roll = self.draw.random()
         if roll < 0.35 and draft.when and not draft.when.startswith("not "):
             simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS]
-            clause = self.clause(self._kind(simple), joins=True)
+            clause = self.clause(self.kind_of(simple), joins=True)
             draft.when = f"not {draft.when}"
             self.build(clause, draft, inputs)
             return self.draw.choice(OTHERWISE).format(c=clause.text)
@@ -266,7 +276,7 @@ class Composer:
             for k in INTENTS
             if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS and not k.startswith("background_s")
         ]
-        clause = self.clause(self._kind(simple), joins=True)
+        clause = self.clause(self.kind_of(simple), joins=True)
         draft = Draft("$photo")
         if self.draw.random() < 0.45:
             draft.switch("$photo2")
@@ -275,7 +285,7 @@ class Composer:
             text = self.draw.choice(
                 ["in {s}, {c}", "{c} in {s}", "for {s}: {c}", "take {s} and {c}", "{c}, but only in {s}"]
             ).format(s=second, c=clause.text)
-            return self._finish(wrap(self.draw, text), inputs, draft, ["second", clause.kind])
+            return self.finish(self.framed(text), inputs, draft, ["second", clause.kind])
         results = []
         for name in inputs:
             draft.switch(f"${name}")
@@ -301,7 +311,7 @@ class Composer:
             collage.slots["inputs"] = Slot("", tuple(results))
             INTENTS["collage_row"].build(draft, collage.slots)
             text += self.draw.choice([" and ", ", then ", " and then ", ". then "]) + collage.text
-        return self._finish(wrap(self.draw, text), inputs, draft, ["each", clause.kind])
+        return self.finish(self.framed(text), inputs, draft, ["each", clause.kind])
 
     def refusal(self) -> Example:
         """Something that no tool can do, alone or after something that one can."""
@@ -309,12 +319,12 @@ class Composer:
         text, kinds = request.strip(), ["refuse"]
         if self.draw.random() < (0.15 if self.test else 0.25):
             text = (
-                self.clause(self._kind([k for k in INTENTS if INTENTS[k].inputs == 1]), joins=True).text
-                + self._joiner(1, 2)
+                self.clause(self.kind_of([k for k in INTENTS if INTENTS[k].inputs == 1]), joins=True).text
+                + self.draw.choice(JOINERS)
                 + text
             )
         else:
-            text = wrap(self.draw, text) if self.draw.random() < 0.4 else text
+            text = self.framed(text) if self.draw.random() < 0.4 else text
         return self._answer(text, f'refuse "{missing.strip()}"\n', kinds)
 
     def unclear(self) -> Example:
@@ -328,7 +338,7 @@ class Composer:
         inputs = self._inputs([kind])
         draft = Draft(f"${inputs[0]}")
         self.build(Clause(kind, request, slots), draft, inputs)
-        return self._finish(request, inputs, draft, ["foreign", kind])
+        return self.finish(request, inputs, draft, ["foreign", kind])
 
     def foreign_compound(self) -> Example:
         """Two wishes in one sentence of another language."""
@@ -339,7 +349,7 @@ class Composer:
         for request, kind, slots in clauses:
             self.build(Clause(kind, request, slots), draft, inputs)
         text = self.draw.choice(AND[language]).join(request for request, _, _ in clauses)
-        return self._finish(text, inputs, draft, ["foreign", "foreign_compound"])
+        return self.finish(text, inputs, draft, ["foreign", "foreign_compound"])
 
     def _translated(self, language: str = "") -> str:
         """Return a line as in `foreign`, put together from a frame and a thing of the same language."""
@@ -352,29 +362,56 @@ class Composer:
 
     # Parts
 
-    def clause(self, kind: str, *, joins: bool = False, **given: Slot) -> Clause:
+    def clause(self, kind: str, *, joins: bool = False, last: str = "", **given: Slot) -> Clause:
         """Return a filled phrase of a section; with `joins`, one that can stand in a compound.
 
-        What is `given` fills its blank, so that only phrases that have it are drawn.
+        What is `given` fills its blank, so that only phrases that have it are drawn; of these, where there are any,
+        one that ends in the blank `last`.
         """
         pool = holdout(phrases()[kind], kind, test=self.test)
         pool = [line for line in pool if not line.startswith("! ")] or pool if joins else pool
         pool = [line for line in pool if all(f"{{{name}}}" in line for name in given)] or pool
+        pool = [line for line in pool if line.endswith(f"{{{last}}}")] or pool
         template = self.draw.choice(pool).removeprefix("! ")
         names = re.findall(r"\{(\w+)\}", template)
-        slots = {name: given.get(name) or self.filler.fill(name) for name in names}
+        alone = {"o": "one"} if kind in ONE_AREA else {}
+        slots = {name: given.get(name) or self.filler.fill(alone.get(name, name)) for name in names}
         text = template.format(**{name: slot.text for name, slot in slots.items()})
         slots["clause"] = Slot("", strip_marks(text))
         if kind in ("add", "edit_style", "edit_weather", "edit_person", "answer"):
             text = f"\x02{text}\x03"
         return Clause(kind, text, slots)
 
+    def bare_clause(self, kind: str) -> Clause:
+        """Return a clause of a kind that needs no filling."""
+        plain = [line for line in phrases()[kind] if "{" not in line]
+        return Clause(kind, plain[0])
+
+    def framed(self, text: str) -> str:
+        """Put a request into a polite frame, or tell why it is wanted; most often neither."""
+        roll = self.draw.random()
+        if roll < 0.08:
+            return with_story(self.draw, self.filler.entry("story"), wrap(self.draw, text))
+        if roll < 0.15 and not text.endswith("\x03"):  # what is copied must end where it ends
+            return with_reason(self.draw, text, self.filler.entry("reason"))
+        return wrap(self.draw, text)
+
+    @staticmethod
+    def apart(kinds: list[str]) -> list[str]:
+        """Return the kinds in their order, each once, and of those that exclude each other only the first."""
+        kept: list[str] = []
+        for kind in kinds:
+            rivals = set().union(*(group for group in ALIKE if kind in group)) | {kind}
+            if not rivals.intersection(kept):
+                kept.append(kind)
+        return kept
+
     def build(self, clause: Clause, draft: Draft, inputs: tuple[str, ...]) -> None:
         """Append the steps of a clause."""
         clause.slots.setdefault("inputs", Slot("", tuple(f"${name}" for name in inputs)))
         INTENTS[clause.kind].build(draft, clause.slots)
 
-    def _kind(self, kinds: list[str]) -> str:
+    def kind_of(self, kinds: list[str]) -> str:
         often = {} if self.test else EMPHASIS
         return self.draw.choices(kinds, weights=[INTENTS[kind].weight * often.get(kind, 1.0) for kind in kinds])[0]
 
@@ -389,12 +426,7 @@ class Composer:
             return tuple(input_names(max(needed, self.draw.choice([2, 2, 3, 4]))))
         return tuple(input_names(needed))
 
-    def _joiner(self, number: int, count: int) -> str:
-        if count > 2 and number < count - 1:
-            return self.draw.choice([", ", ", ", "; ", ". ", " and ", ", then "])
-        return self.draw.choice(JOINERS)
-
-    def _finish(self, text: str, inputs: tuple[str, ...], draft: Draft, kinds: list[str]) -> Example:
+    def finish(self, text: str, inputs: tuple[str, ...], draft: Draft, kinds: list[str]) -> Example:
         return self._answer(text, write_steps(draft.steps, self.catalogue), kinds, inputs)
 
     def _answer(self, text: str, answer: str, kinds: list[str], inputs: tuple[str, ...] = ("photo",)) -> Example:

@@ -107,6 +107,12 @@ def _boxed(tool: str, *, color: bool = False, **fixed: Any) -> Build:
     return build
 
 
+def _label(draft: Draft, slots: Slots) -> None:
+    target = slots["o"] if "o" in slots else slots["thing"]
+    color = {"color": slots["c"].value} if "c" in slots else {}
+    draft.edit("draw_boxes", boxes=target.value.boxes(draft), **color, labels=True)
+
+
 def _outline(draft: Draft, slots: Slots) -> None:
     color = {"color": slots["c"].value} if "c" in slots else {}
     draft.edit("outline", mask=slots["o"].value.mask(draft), **color)
@@ -154,6 +160,30 @@ def _crop_ratio(draft: Draft, slots: Slots) -> None:
 
 def _crop_square_at(draft: Draft, slots: Slots) -> None:
     draft.reshape("crop_ratio", ratio="1:1", boxes=slots["o"].value.boxes(draft))
+
+
+def _thumbnail(draft: Draft, slots: Slots) -> None:
+    _crop_square_at(draft, slots)
+    draft.reshape("resize", width=slots["w"].value)
+
+
+def _fit_exactly(draft: Draft, slots: Slots) -> None:
+    """Neither distorted nor short of a side: cut to the shape first, then scaled."""
+    width, height = slots["w"].value, slots["h"].value
+    draft.reshape("crop_ratio", ratio="1:1" if width == height else f"{width}:{height}")
+    draft.reshape("resize", width=width, height=height)
+
+
+def _pad(draft: Draft, slots: Slots) -> None:
+    color = {"color": slots["c"].value} if "c" in slots else {}
+    draft.reshape("pad", ratio=slots["r"].value if "r" in slots else "1:1", **color)
+
+
+def _red_eye(draft: Draft, slots: Slots) -> None:
+    """Only what is red within the eyes loses its color."""
+    eyes = draft.segment(draft.find("eyes" if "eyes" in slots["clause"].text else "eye"))
+    red = draft.add("color_range", image=draft.source, color="red")
+    draft.edit("grayscale", mask=draft.add("intersect", a=eyes, b=red))
 
 
 def _rotate_by(draft: Draft, slots: Slots, sign: int = 1) -> None:
@@ -224,6 +254,15 @@ def _paste(draft: Draft, slots: Slots) -> None:
 
 def _paste_subject(draft: Draft, slots: Slots) -> None:
     draft.edit("paste", patch="$photo2", mask=draft.add("subject", image="$photo2"))
+
+
+def _paste_object(draft: Draft, slots: Slots) -> None:
+    """Take a thing out of the second image: it is looked for there."""
+    image, source = draft.image, draft.source
+    draft.switch("$photo2")
+    mask = slots["o"].value.mask(draft)
+    draft.image, draft.source = image, source
+    draft.edit("paste", patch="$photo2", mask=mask)
 
 
 def _paste_blend(draft: Draft, slots: Slots) -> None:
@@ -366,9 +405,18 @@ INTENTS: dict[str, Intent] = {
     "border": Intent(_border, 1),
     "border_percent": Intent(_border, 0.4),
     "thick_border": Intent(partial(_border, percent=10), 0.5),
+    "thin_border": Intent(partial(_border, percent=2), 0.5),
+    "pad_square": Intent(_pad, 0.5),
+    "pad_square_color": Intent(_pad, 0.6),
+    "pad_ratio": Intent(_pad, 0.5),
+    "pad_ratio_color": Intent(_pad, 0.5),
+    "thumbnail": Intent(_thumbnail, 0.5),
+    "fit_exactly": Intent(_fit_exactly, 0.6),
+    "red_eye": Intent(_red_eye, 0.4),
     "draw_boxes": Intent(_boxed("draw_boxes"), 1.3),
     "draw_boxes_color": Intent(_boxed("draw_boxes", color=True), 1),
-    "label": Intent(_boxed("draw_boxes", labels=True), 0.8),
+    "label": Intent(_label, 0.8),
+    "box_label_color": Intent(_label, 0.5),
     "outline": Intent(_outline, 1),
     "circle": Intent(_circle, 0.5),
     "circle_color": Intent(_circle, 0.5),
@@ -382,6 +430,7 @@ INTENTS: dict[str, Intent] = {
     "write_at_color": Intent(_write, 1.2),
     "write_color": Intent(_write, 0.8),
     "write_big": Intent(partial(_write, size=12), 0.5),
+    "write_large": Intent(partial(_write, size=12), 0.5),
     "write_small": Intent(partial(_write, size=3), 0.5),
     "background_color": Intent(_background("fill", color="c"), 2.5),
     "background_blur": Intent(_background("blur"), 1.6),
@@ -402,6 +451,7 @@ INTENTS: dict[str, Intent] = {
     "paste": Intent(_paste, 0.6, inputs=2),
     "paste_at": Intent(_paste, 0.7, inputs=2),
     "paste_subject": Intent(_paste_subject, 0.6, inputs=2),
+    "paste_object": Intent(_paste_object, 0.6, inputs=2),
     "paste_blend": Intent(_paste_blend, 0.4, inputs=2),
     "compare": Intent(_compare, 0.5, inputs=2),
     "count": Intent(_count, 2.5),

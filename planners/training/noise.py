@@ -11,12 +11,7 @@ import re
 WRAPS = (
     "please {}",
     "{} please",
-    "can you {}?",
-    "could you {}?",
     "could you please {}",
-    "i want you to {}",
-    "i'd like you to {}",
-    "would you {}?",
     "pls {}",
     "{} pls",
     "{}, thanks",
@@ -24,24 +19,15 @@ WRAPS = (
     "hey, {}",
     "hi! {}",
     "now {}",
-    "just {}",
-    "go ahead and {}",
-    "i need you to {}",
-    "help me {}",
     "{} for me",
-    "would you mind if you {}",
     "{} if you can",
     "ok so {}",
-    "kindly {}",
     "quick one: {}",
     "{} thx",
     "yo {}",
-    "can u {}",
-    "hello, could you {}",
     "using this photo, {}",
     "for this picture, {}",
     "in this image, {}",
-    "take this photo and {}",
     "with the attached image: {}",
     "i have this picture here. {}",
     "it's for my website. {}",
@@ -53,15 +39,76 @@ WRAPS = (
     "so basically {}",
     "um, {}",
     "i would love it if you could {}",
-    "your job is to {}",
-    "let's {}",
-    "we should {}",
     "first of all, {}",
     "{}, if possible",
     "{} and save it",
     "do the following: {}",
     "edit: {}",
+    "{} plz",
+    "{}!!",
+    "ok {}",
+    "so {}",
+    "alright: {}",
+    "what i want: {}",
+    "wish: {}",
+    "my request: {}",
+    "this is what i need: {}",
+    "{} k thx",
+    "{} ty",
+    "{} right away",
+    "{} when you get a chance",
 )
+ORDERS = (
+    "can you {}?",
+    "could you {}?",
+    "i want you to {}",
+    "i'd like you to {}",
+    "would you {}?",
+    "just {}",
+    "go ahead and {}",
+    "i need you to {}",
+    "help me {}",
+    "would you mind if you {}",
+    "kindly {}",
+    "can u {}",
+    "hello, could you {}",
+    "take this photo and {}",
+    "your job is to {}",
+    "let's {}",
+    "we should {}",
+    "could i ask you to {}",
+    "can you maybe {}?",
+    "could you quickly {}?",
+    "would you be so kind as to {}",
+    "i want to {}",
+    "i was hoping you could {}",
+    "any chance you can {}?",
+    "is it possible to {}?",
+    "is there a way to {}?",
+    "how do i {}?",
+    "you need to {}",
+    "all i want is to {}",
+    "what i need is for you to {}",
+    "please can you {}",
+    "could someone {}",
+)
+"""Frames for what begins with a verb."""
+VERBS = frozenset(
+    re.findall(
+        r"\w+",
+        "make add give put turn bring get remove cut crop use take apply place set show have write change draw keep "
+        "rotate reduce fix cover convert drop replace extract darken resize render clear increase scale paint leave "
+        "pull swap insert lower hide lift raise enhance fill throw overlay switch trim lay strip erase clean "
+        "improve boost sharpen stick wipe flip lose move mark eliminate correct push slap brighten dial desaturate "
+        "decrease paste dim zoom isolate shift transform adjust delete tone exchange soften "
+        "fade restore straighten surround pixelate blur lighten dehaze enlarge shrink extend "
+        "anonymize redact posterize emboss denoise "
+        "smudge defocus find locate detect count read describe tell spot select pick annotate "
+        "censor obscure hide blot kill zap nuke heal dye recolor desaturate "
+        "lower tilt align stretch stitch join combine merge stack glue arrange sharpen despeckle defog",
+    )
+)
+"""Verbs that most wishes begin with; a wish without one cannot stand after `before you` or `can you`."""
 NEIGHBORS = {
     "a": "sq",
     "b": "vn",
@@ -95,7 +142,14 @@ _SPAN = re.compile(r"(\x02.*?\x03)", re.DOTALL)
 
 def wrap(draw: random.Random, text: str) -> str:
     """Put a clause into a polite or chatty frame, about every third time."""
-    return draw.choice(WRAPS).format(text) if draw.random() < 0.35 else text
+    frames = WRAPS + ORDERS if begins_with_a_verb(text) else WRAPS
+    return draw.choice(frames).format(text) if draw.random() < 0.35 else text
+
+
+def begins_with_a_verb(text: str) -> bool:
+    """Return whether a wish is an order, as most are, and no noun or whole sentence."""
+    first = re.match(r"\x02?(\w+)", text)
+    return bool(first and first[1] in VERBS)
 
 
 def misspell(draw: random.Random, text: str) -> str:

@@ -191,6 +191,7 @@ class Filler:
             "the rest of the image, not {}",
             "everything other than {}",
             "the area around {}",
+            "everything behind {}",
             "everything apart from {}",
             "whatever is not {}",
         ]
@@ -238,12 +239,28 @@ class Filler:
         number = self.draw.choice([2, 2, 3, 3, 4, 5, 6, 10])
         return Slot(self.draw.choice([words[number], str(number)]), number + more)
 
+    def one(self) -> Slot:
+        """What can be one area of the picture: not each of several things."""
+        found = self.object()
+        while re.search(r"\b(?:each|every|any)\b", found.text):
+            found = self.object()
+        return found
+
+    def thing(self) -> Slot:
+        """An object that is no person: what may be called by its name."""
+        noun = self.entry("plurals") if self.chance(0.5) else self.bare_object()
+        return Slot(self.draw.choice(["the ", "the ", "all the ", "the "]) + noun, aim(noun))
+
+    def rim(self) -> Slot:
+        """The share of a side, mostly a round one."""
+        return self.number(5, 40, 5) if self.chance(0.6) else self.number(2, 40)
+
     def both(self) -> Slot:
         """Two objects joined by and."""
         first, second = self.object(), self.object()
         if first.value == second.value:
             return first
-        joiner = self.draw.choice([" and ", " and ", " & ", " as well as "])
+        joiner = self.draw.choice([" and ", " and ", " and ", " & ", " as well as ", " and also ", " plus "])
         return Slot(first.text + joiner + second.text, Target("both", parts=(first.value, second.value)))
 
     # Words and numbers
@@ -367,7 +384,6 @@ COLOR_FRAMES = (
     "the {} parts",
     "anything {}",
     "all the {} pixels",
-    "the {}",
     "whatever is {}",
     "the {} areas",
     "all {} things",
@@ -421,6 +437,8 @@ SECOND = (
 SLOTS: dict[str, Callable[[Filler], Slot]] = {
     "t": Filler.selection,
     "o": Filler.object,
+    "one": Filler.one,
+    "thing": Filler.thing,
     "n": Filler.plural,
     "any": Filler.any,
     "many": Filler.many,
@@ -437,8 +455,8 @@ SLOTS: dict[str, Callable[[Filler], Slot]] = {
     "r": Filler.ratio,
     "style": Filler.style_part,
     "part": Filler.part,
-    "edge": lambda f: (lambda place: Slot(f.draw.choice(EDGES[place]), place))(f.draw.choice(list(EDGES))),
-    "rim": lambda f: f.number(2, 40),
+    "edge": lambda f: (lambda place: Slot(place, place))(f.draw.choice(list(EDGES))),
+    "rim": Filler.rim,
     "more": lambda f: f.threshold(NUMBERS, 1),
     "least": lambda f: f.threshold(NUMBERS, 0),
     "x": Filler.class_name,
@@ -450,3 +468,5 @@ SLOTS: dict[str, Callable[[Filler], Slot]] = {
     "new": lambda f: f.verbatim("new_objects"),
 }
 """Slot name in a phrase template → how to fill it."""
+POINTING_BLANKS = frozenset({"t", "o", "n", "any", "many", "bare"})
+"""Slots whose words are looked for in the picture."""
