@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 
+from .languages import is_foreign
 from .spelling import near, vocabulary
 
 ALWAYS = ("face", "person", "text")
@@ -28,6 +29,8 @@ _MOST_WORDS = 150
 
 def words_of(request: str) -> list[tuple[str, ...]] | None:
     """Return for each word of a request the forms that it may have in a plan, or None: not English, or very long."""
+    if is_foreign(request):
+        return None
     raw = request.replace("<|", "< |").split()
     spoken = [_WORD.fullmatch(token.strip(_EDGES).lower()) for token in raw]
     unknown = [match for match in spoken if match and match[1] not in vocabulary()]

@@ -6,7 +6,6 @@ goes nowhere. `diptych library --clear` empties it, DIPTYCH_LIBRARY=off keeps it
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +16,7 @@ import numpy as np
 
 from ..tools.catalogue import Catalogue
 from ..tools.errors import PlanError, ToolError
+from ..tools.switches import is_on
 from ..tools.values.base import Array
 from ..tools.weights import home
 from .plan import Plan, parse_plan
@@ -118,8 +118,8 @@ class Library:
 
 
 def enabled() -> bool:
-    """Whether the library may be read and written: not with DIPTYCH_LIBRARY=off (or 0, no, false)."""
-    return os.environ.get(SWITCH, "").strip().lower() not in ("off", "0", "no", "false")
+    """Whether the library may be read and written: not with DIPTYCH_LIBRARY=off."""
+    return is_on(SWITCH)
 
 
 def _kept(plan: Plan) -> Plan:

@@ -8,32 +8,39 @@ comes too early. It is GBNF, the notation of llama.cpp.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..tools.catalogue import Catalogue
 from ..tools.colors import basic_colors, is_color
 from ..tools.tool import Param, Port, Tool, Type
 from .arguments import CONDITIONS
 from .copying import ALWAYS, phrases_of, words_of
+from .languages import is_foreign, things_of
 from .notation import LETTERS, arguments
 
 MOST_STEPS = 20
+QUERY = "query"
+"""The parameter of every tool that looks for a thing."""
 
 
 class LineGrammar:
     """Gives the grammar of each line in turn, and is told the line that was written.
 
-    Free text in steps is a run of words of the request, where that is in English.
+    Free text in steps is a run of words of the request, where that is in English. In another language that is known,
+    what is looked for is the English name of something that the request names.
     """
 
     def __init__(self, inputs: Sequence[str], catalogue: Catalogue, request: str) -> None:
         self._catalogue = catalogue
         self._types = dict.fromkeys(inputs, Type("Image"))
         self._words = words_of(request)
+        foreign = is_foreign(request)
+        self._things = things_of(request) if foreign else ()
         spoken = self._words if self._words is not None else [[word] for word in request.split()]
         named = list(filter(is_color, phrases_of(spoken)))
         # Where others are offered as well, a small model takes one that it knows for one that it does not.
-        self._colors = dict.fromkeys([*named, "black", "white"] if named else basic_colors())
+        self._colors = dict.fromkeys([*named, "black", "white"] if named and not foreign else [*named, *basic_colors()])
+        self._names_colors = self._words is not None or foreign
         self._steps = 0
         self._ended = False
         self._values = {
@@ -54,17 +61,20 @@ class LineGrammar:
         """Return the grammar of the next line with its line break, or of nothing more; empty when none may follow."""
         if self._ended or self._steps >= MOST_STEPS:
             return ""
-        calls = {tool.id: list(self._calls(tool)) for tool in self._catalogue.values()}
+        calls = [found for tool in self._catalogue.values() if (found := list(self._calls(tool)))]
+        if self._steps and not calls:
+            return ""
         line = f'"{LETTERS[self._steps]} " call "\\n"'
         rules = [
-            f"root ::= {line} | refuse" if not self._steps else f"root ::= ({line})?",
+            f"root ::= ({line})?" if self._steps else f"root ::= {line} | refuse" if calls else "root ::= refuse",
             'refuse ::= ("refuse " | "ask ") free "\\n"',
-            "call ::= " + " | ".join(f"t{i}" for i, found in enumerate(calls.values()) if found),
-            *(f"t{i} ::= " + " | ".join(found) for i, found in enumerate(calls.values()) if found),
+            f"call ::= {' | '.join(f't{i}' for i in range(len(calls)))}" if calls else "",
+            *(f"t{i} ::= {' | '.join(found)}" for i, found in enumerate(calls)),
             *(f"{_rule_of(type)} ::= {_any_of(self._names(type))}" for type in dict.fromkeys(self._types.values())),
             f"asked ::= {_any_of(self._names(*CONDITIONS))}" if self._names(*CONDITIONS) else "",
             'free ::= "\\"" ([^"\\\\\\n] | "\\\\" ["\\\\/bfnrt]){1,300} "\\""',
             *_string_rules(self._words),
+            f"thing ::= {_any_of([json.dumps(thing) for thing in (*self._things, *ALWAYS)])}",
             f"color ::= {_any_of(list(map(_quoted, self._colors)))}",
             *(f"{name} ::= {rule}" for name, rule in _PLAIN.items()),
         ]
@@ -117,23 +127,19 @@ class LineGrammar:
 
     def _value(self, param: Param) -> str:
         """Return the rule of a plain value of a parameter."""
-        schemas = [param.schema, *param.schema.get("anyOf", ())]
-        for schema in schemas:
-            if "enum" in schema:
-                return "(" + _any_of([json.dumps(choice) for choice in schema["enum"]]) + ")"
-        types = {schema.get("type") for schema in schemas}
-        if "array" in types:
+        if param.choices:
+            return "(" + _any_of([json.dumps(choice) for choice in param.choices]) + ")"
+        if "array" in param.types:
             return "strings"
-        if "boolean" in types:
+        if "boolean" in param.types:
             return "boolean"
-        if types & {"number", "integer"}:
+        if param.types & {"number", "integer"}:
             return "number"
-        if self._words is None or any("pattern" in schema for schema in schemas) or _fits(param.check, _NONSENSE):
-            return "string"
-        return "color"
+        if param.name == QUERY and self._things:
+            return "thing"
+        return "color" if self._names_colors and param.takes_color else "string"
 
 
-_NONSENSE = "qx qx"
 _PLAIN: Mapping[str, str] = {
     "strings": '"[" string ("," string)* "]"',
     "number": '"-"? [0-9]{1,5} ("." [0-9]{1,3})?',
@@ -151,14 +157,6 @@ def _any_of(names: Sequence[str]) -> str:
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
-
-
-def _fits(check: Callable[[str], object], text: str) -> bool:
-    try:
-        check(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _string_rules(words: Sequence[Sequence[str]] | None) -> Iterator[str]:

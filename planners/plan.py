@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..tools.errors import PlanError, Problem
+from ..tools.tool import NAME
 
 REFERENCE = re.compile(r"\$([A-Za-z_]\w*)")
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Reference = Annotated[str, Field(pattern=r"^\$[A-Za-z_]\w*$")]
 
 

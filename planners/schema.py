@@ -12,14 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..tools.catalogue import Catalogue
-from ..tools.tool import Tool, Type
+from ..tools.tool import NAME, REFERENCE, Tool, Type
 from ..tools.values import KINDS
 
 Schema = dict[str, Any]
 
-NAME = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
-REFERENCE: Schema = {"type": "string", "pattern": "^[$][A-Za-z_][A-Za-z0-9_]{0,63}$"}
-CONDITION: Schema = {"type": "string", "pattern": "^(not )?[$][A-Za-z_][A-Za-z0-9_]{0,63}$"}
+CONDITION: Schema = {"type": "string", "pattern": f"^(not )?[$]{NAME}$"}
 
 LENGTHS = {"minLength": 1, "maxLength": 400}
 """A constrained model that has lost its way closes a string after so many characters."""
@@ -31,7 +29,8 @@ DROPPED = {"title", "description", "default", "maxLength", "minLength"}
 def plan_schema(catalogue: Catalogue) -> Schema:
     """Return the schema of a whole plan, as a workflow file holds it."""
     kinds = [str(Type(kind, many)) for kind in KINDS for many in (False, True)]
-    types: Schema = {"type": "object", "patternProperties": {NAME: {"enum": kinds}}, "additionalProperties": False}
+    named: Schema = {f"^{NAME}$": {"enum": kinds}}
+    types: Schema = {"type": "object", "patternProperties": named, "additionalProperties": False}
     head: dict[str, Schema] = {"version": {"const": 1}, "request": {"type": "string"}, "inputs": types}
     return _object({**head, **_body(catalogue, max_steps=500)}, ["inputs", "steps", "outputs"])
 
@@ -54,7 +53,7 @@ def answer_schema(catalogue: Catalogue, *, max_steps: int = 40, strict: bool = F
 def step_schema(tool: Tool) -> Schema:
     """Return the schema of one step that calls `tool`."""
     properties: dict[str, Schema] = {
-        "id": {"type": "string", "pattern": NAME},
+        "id": {"type": "string", "pattern": f"^{NAME}$"},
         "tool": {"type": "string", "enum": [tool.id]},
         "args": tool.schema(),
         "when": CONDITION,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 
 from ..tools.weights import locate, missing
@@ -32,18 +33,32 @@ def mend(request: str) -> str:
     return "".join(part if i % 2 else _LETTERS.sub(_mended, part) for i, part in enumerate(parts))
 
 
-def near(word: str) -> list[str]:
-    """Return the words of the vocabulary that are one typing error away (some that are two, in a long word).
+class Neighbors:
+    """Finds which of many words are one typing error from another (some that are two, in a long word).
 
     Two words that are one letter put in, left out, changed or swapped apart share what is left of them when a letter
     is taken out of each: the method of SymSpell (Garbe 2012).
     """
-    if not 3 <= len(word) <= _LONGEST:
-        return []
-    shorter = {word, *_without_one(word)}
-    if len(word) > 6:
-        shorter |= {less for once in tuple(shorter) for less in _without_one(once)}
-    return sorted({known for part in shorter for known in _index().get(part, ())})
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._index: dict[str, list[str]] = {}
+        for word in words:
+            for part in {word, *_without_one(word)}:
+                self._index.setdefault(part, []).append(word)
+
+    def of(self, word: str) -> list[str]:
+        """Return the words that `word` may have been meant to be; none for one of two letters or of very many."""
+        if not 3 <= len(word) <= _LONGEST:
+            return []
+        shorter = {word, *_without_one(word)}
+        if len(word) > 6:
+            shorter |= {less for once in tuple(shorter) for less in _without_one(once)}
+        return sorted({known for part in shorter for known in self._index.get(part, ())})
+
+
+def near(word: str) -> list[str]:
+    """Return the words of the vocabulary that are a slip away."""
+    return _neighbors().of(word)
 
 
 @cache
@@ -105,12 +120,8 @@ def _english() -> frozenset[str]:
 
 
 @cache
-def _index() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for word in vocabulary():
-        for part in {word, *_without_one(word)}:
-            found.setdefault(part, []).append(word)
-    return found
+def _neighbors() -> Neighbors:
+    return Neighbors(vocabulary())
 
 
 def _without_one(word: str) -> list[str]:

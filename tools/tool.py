@@ -29,6 +29,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from .values import KINDS, Value
 
+NAME = "[A-Za-z_][A-Za-z0-9_]{0,63}"
+"""What the inputs and steps of a plan can be called, as a pattern."""
+REFERENCE = {"type": "string", "pattern": f"^[$]{NAME}$"}
+"""JSON Schema of a reference to one of them."""
 Family = Literal["generator", "editor", "detector", "segmenter", "captioner", "classifier", "measure"]
 Panel = Literal["generative", "discriminative", "plain"]
 Hiding = Literal["removes", "obscures"]
@@ -89,12 +93,30 @@ class Param:
         schema = self._adapter.json_schema()
         return schema if self.required else {**schema, "default": self.default}
 
+    @cached_property
+    def _shapes(self) -> list[dict[str, Any]]:
+        return [self.schema, *self.schema.get("anyOf", ())]
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """JSON types of the values that it takes."""
+        return frozenset(shape["type"] for shape in self._shapes if "type" in shape)
+
+    @cached_property
+    def choices(self) -> tuple[Any, ...]:
+        """The only values that it takes; empty where there are too many to list."""
+        return next((tuple(shape["enum"]) for shape in self._shapes if "enum" in shape), ())
+
+    @cached_property
+    def takes_color(self) -> bool:
+        """Whether it takes the names of colors, and not just any words."""
+        return "string" in self.types and not self.choices and self.fits("red") and not self.fits("qx qx")
+
     @property
     def accepts(self) -> tuple[str, ...]:
         """Kinds of value that a reference in this place may have: words take Text and Number, numbers take Number."""
         kinds = {"string": ("Text", "Number"), "number": ("Number",), "integer": ("Number",)}
-        shapes = [self.schema, *self.schema.get("anyOf", ())]
-        found = [kinds[s["type"]] for s in shapes if s.get("type") in kinds and "enum" not in s]
+        found = [kinds[s["type"]] for s in self._shapes if s.get("type") in kinds and "enum" not in s]
         return found[0] if found else ()
 
     def check(self, value: Any) -> Any:
@@ -104,6 +126,14 @@ class Param:
         except ValidationError as error:
             reasons = "; ".join(detail["msg"].removeprefix("Value error, ") for detail in error.errors())
             raise ValueError(f"{value!r} does not fit: {reasons[0].lower() + reasons[1:]}") from None
+
+    def fits(self, value: Any) -> bool:
+        """Return whether the tool takes a value."""
+        try:
+            self.check(value)
+        except ValueError:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -134,6 +164,8 @@ class Tool:
     mask_use: MaskUse = "edits"
     """What the mask of an editor says: the place that it `edits`, and no other; what it `keeps` while all around is
     replaced; what it `takes` out into another picture; or the shape that it `traces`."""
+    widens: bool = False
+    """Whether a mask that it gives selects at least what the masks select that it takes."""
     planned: bool = True
     """Whether planners are told of it; what only makes sense after a look at a result is for the repair loop."""
 
@@ -149,15 +181,14 @@ class Tool:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a step's `args`."""
-        ref = {"type": "string", "pattern": "^[$][A-Za-z_][A-Za-z0-9_]{0,63}$"}
-        refs = {"anyOf": [ref, {"type": "array", "items": ref, "minItems": 1}]}
+        refs = {"anyOf": [REFERENCE, {"type": "array", "items": REFERENCE, "minItems": 1}]}
         properties: dict[str, Any] = {
-            p.name: {**(refs if p.type.many else ref), "title": str(p.type)} for p in self.ports.values()
+            p.name: {**(refs if p.type.many else REFERENCE), "title": str(p.type)} for p in self.ports.values()
         }
         for param in self.params.values():
             schema = param.schema
             takes_text = schema.get("type") == "string"
-            properties[param.name] = schema if takes_text or not param.accepts else {"anyOf": [schema, ref]}
+            properties[param.name] = schema if takes_text or not param.accepts else {"anyOf": [schema, REFERENCE]}
         required = [argument.name for argument in self.required]
         return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
@@ -184,6 +215,7 @@ def tool(
     hides: Hiding | None = None,
     reshapes: bool = False,
     mask_use: MaskUse = "edits",
+    widens: bool = False,
     planned: bool = True,
 ) -> Callable[[Callable[_Arguments, _Returned_co]], ToolFunction[_Arguments, _Returned_co]]:
     """Declare a function to be a tool; it stays callable as it is, and `function.tool` describes it.
@@ -191,8 +223,8 @@ def tool(
     `panel` follows from the family (generator: generative; editor: plain; the rest: discriminative) unless
     given. Raise `version` whenever the same arguments give another result, so that kept results are not reused.
     `batch_size` is the most calls that the form declared with `function.batched`, if any, gets at once. `hides` says
-    that things are gone, or cannot be made out, after the edit, `reshapes` that pixels have moved, and `mask_use` what
-    its mask stands for: from that follows what is checked afterwards.
+    that things are gone, or cannot be made out, after the edit, `reshapes` that pixels have moved, `mask_use` what
+    its mask stands for, and `widens` that a mask becomes no smaller: from that follows what is checked afterwards.
     Planners are not told of a tool that is not `planned`.
     """
     chosen: Panel = panel or {"generator": "generative", "editor": "plain"}.get(family, "discriminative")  # type: ignore[assignment]
@@ -201,7 +233,7 @@ def tool(
         declared = cast("ToolFunction[_Arguments, _Returned_co]", function)
         described = _describe(function, family, chosen, dict(models or {}), version)
         declared.tool = replace(described, batch_size=batch_size, planned=planned)
-        declared.tool = replace(declared.tool, hides=hides, reshapes=reshapes, mask_use=mask_use)
+        declared.tool = replace(declared.tool, hides=hides, reshapes=reshapes, mask_use=mask_use, widens=widens)
 
         def batched(batch: _BatchFunction) -> _BatchFunction:
             declared.tool = replace(declared.tool, batch=batch)

@@ -9,13 +9,14 @@ import pytest
 from llguidance import LLMatcher, gbnf_to_lark
 
 from diptych.planners.line_grammar import MOST_STEPS, LineGrammar
+from diptych.tools.catalogue import Catalogue
 from tests.planners.accepting import accepts
 from tests.planners.plans import CATALOGUE
 from tests.planners.test_notation import LINES
 
 SEEN = 'a detect photo "face"\nb segment photo a\nc exists a\nd crop_each photo a\n'
 REQUEST = 'hide the face, write "so" in dark olive green, 16:9, and count what is red'
-FOREIGN = "entferne den hund auf der wiese"
+FOREIGN = "távolítsd el a kutyát a rétről"
 
 
 @cache
@@ -38,6 +39,30 @@ def test_every_rule_that_is_used_is_defined_and_llguidance_reads_them(before: st
     bare = re.sub(r'"(?:[^"\\]|\\.)*"|\[(?:[^\]\\]|\\.)*\]|\{[\d,]*\}', " ", text)
     assert set(re.findall(r"[A-Za-z]\w*", bare)) <= set(defined) and len(set(defined)) == len(defined)
     assert LLMatcher.validate_grammar(LLMatcher.grammar_from_lark(gbnf_to_lark.any_to_lark(text))) == ""
+
+
+@pytest.mark.parametrize(
+    ("request_", "line", "fits"),
+    [
+        ("entferne den Vogel und mach das Auto blau", 'a detect photo "bird"\n', True),
+        ("entferne den Vogel und mach das Auto blau", 'a detect photo "car"\n', True),
+        ("entferne den Vogel und mach das Auto blau", 'a detect photo "woman"\n', False),
+        ("entferne den Vogel und mach das Auto blau", 'a border photo "blue"\n', True),
+        ("entferne den Vogel und mach das Auto blau", 'a border photo "blau"\n', False),
+        ("entferne das Dingsbums", 'a detect photo "thingy"\n', True),
+        ("supprime la chaise", 'a detect photo "chair"\n', True),
+        ("supprime la chaise", 'a detect photo "house"\n', False),
+        ("quita la silal junto a la mesa", 'a detect photo "chair next to the table"\n', True),
+    ],
+)
+def test_in_another_language_only_what_is_named_is_looked_for(request_: str, line: str, fits: bool) -> None:
+    assert allowed(line, request=request_) == fits
+
+
+def test_where_no_tool_can_begin_it_can_only_refuse() -> None:
+    editors = Catalogue([CATALOGUE["blur"], CATALOGUE["resize"]])
+    lark = LLMatcher.grammar_from_lark(gbnf_to_lark.any_to_lark(LineGrammar([], editors, "draw a cat").rules()))
+    assert accepts(lark, 'refuse "drawing"\n') and not accepts(lark, "a resize photo width=3\n")
 
 
 @pytest.mark.parametrize("name", LINES)
