@@ -20,6 +20,7 @@ import yaml
 
 from ...tools.catalogue import Catalogue
 from ...tools.colors import parse_color
+from ..nouns import singulars
 from ..plan import Plan, Step, referenced
 from ..training.slots import query_of
 from .wording import normal
@@ -41,24 +42,10 @@ _ENDS = re.compile(
     r"wearing|holding|sitting|standing|playing|riding|running|lying|carrying)\b"
 )
 _PARTS = re.compile(r"^(?:pair|piece|group|bunch|set|kind|couple|pack|number) of ")
-_PLURALS = {
-    "men": "man",
-    "women": "woman",
-    "people": "person",
-    "children": "child",
-    "leaves": "leaf",
-    "geese": "goose",
-    "mice": "mouse",
-    "feet": "foot",
-    "teeth": "tooth",
-    "knives": "knife",
-    "shelves": "shelf",
-    "wolves": "wolf",
-    "buses": "bus",
-    "tomatoes": "tomato",
-    "potatoes": "potato",
-    "mangoes": "mango",
-}
+_COVERS = re.compile(r"(.+?)(?:['’]s?)? (?:coat|fur|fleece|hide|surface)")
+"""What covers the whole of a thing, after the thing's name: who recolors the horse has recolored the horse's coat."""
+_PEOPLE = frozenset({"man", "woman", "boy", "girl", "person", "child", "kid", "baby", "lady"})
+"""A coat of theirs is a garment."""
 _BACKGROUNDS = frozenset({"background", "backdrop", "scenery", "environment", "setting", "surrounding"})
 
 
@@ -201,8 +188,16 @@ def _selects(edit: Edit, step: Step, plan: Plan, target: str) -> bool:
     heads = [head(query) for query in queries]
     if edit.over == "background":
         return inverted or bool(heads and set(heads) <= _BACKGROUNDS)
-    wanted = {head(part) for part in target.split(",")}
-    return inverted == (edit.over == "rest") and set(heads) == wanted
+    wanted = [_names(part) for part in target.split(",")]
+    named = all(names & set(heads) for names in wanted) and set(heads) <= set().union(*wanted)
+    return inverted == (edit.over == "rest") and named
+
+
+def _names(phrase: str) -> set[str]:
+    """Return the nouns that may be looked for: of a coat, a fur or a surface also what is covered by it."""
+    covered = _COVERS.fullmatch(phrase)
+    owner = head(covered[1]) if covered else ""
+    return {head(phrase), owner} - {"", *_PEOPLE} if owner else {head(phrase)}
 
 
 def _upstream(name: str, plan: Plan) -> Iterator[Step]:
@@ -247,12 +242,5 @@ def head(phrase: str) -> str:
 
 
 def singular(word: str) -> str:
-    """Return a noun in the singular, by the common rules of English; the same noun always gives the same word."""
-    word = word.replace("’", "'").removesuffix("'s").removesuffix("'")
-    if word in _PLURALS:
-        return _PLURALS[word]
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if re.search(r"(?:ss|x|zz|ch|sh)es$", word):
-        return word[:-2]
-    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+    """Return a noun in the singular; the same noun always gives the same word."""
+    return singulars(word.replace("’", "'").removesuffix("'s").removesuffix("'"))[0]

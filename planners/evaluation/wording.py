@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
-from ...tools.colors import parse_color
+from ...tools.colors import means_color
 from ..training.banks import holdout, phrases
 
 Entry = TypeVar("Entry")
@@ -106,18 +106,8 @@ def _opened(line: str) -> _Line:
 
 def _fills(slot: str, words: str) -> bool:
     if slot in ("c", "c2"):
-        return is_color(words)
+        return means_color(words)
     return slot not in _NOUNS or words.split()[0] not in _verbs()
-
-
-@cache
-def is_color(words: str) -> bool:
-    """Whether words name a color."""
-    try:
-        parse_color(words)
-    except ValueError:
-        return False
-    return True
 
 
 @cache
