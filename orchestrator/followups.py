@@ -42,7 +42,7 @@ def scaled(plan: Plan, catalogue: Catalogue, factor: float) -> Amended:
     it leaves at their defaults.
     """
     word = "less" if factor < 1 else "more"
-    found = {step.id: amounts for step in plan.steps if (amounts := dict(_amounts(step, catalogue)))}
+    found = {step.id: amounts for step in plan.steps if (amounts := dict(amounts_of(step, catalogue)))}
     if len(found) > 1:
         given = {id: {n: v for n, v in amounts.items() if n in plan.step(id).args} for id, amounts in found.items()}
         found = {id: amounts for id, amounts in given.items() if amounts} or found
@@ -99,8 +99,8 @@ def drawn_anew(plan: Plan, catalogue: Catalogue) -> Plan:
     return plan.model_copy(update={"steps": steps})
 
 
-def _amounts(step: Step, catalogue: Catalogue) -> Iterator[tuple[str, float]]:
-    """Yield (parameter, value) for each amount of a step that is not zero."""
+def amounts_of(step: Step, catalogue: Catalogue) -> Iterator[tuple[str, float]]:
+    """Yield (parameter, value) for each amount of a step that is not zero: see `scaled`."""
     tool = catalogue[step.tool]
     for name, param in tool.params.items() if tool.family == "editor" else ():
         value = step.args.get(name, param.default)

@@ -11,6 +11,7 @@ What the session itself understands (`planners/commands.py`) it does without a p
     again                         the last edit's plan on the picture that there is now
     less, more                    the last edit's plan on the picture before it, its amounts scaled
     the other one                 the same, with the next of the things that were found
+    no, teal · at the top instead the same, with the color, place, style or number that is named
     save as NAME                  the picture, with the plan that leads to it from the first pictures
 
 Everything else goes to the planner, with the history where it reads one. What may be meant in two ways is asked; said
@@ -33,6 +34,7 @@ from ..tools.profiles import Profile
 from ..tools.profiles.choosing import choose_profile
 from ..tools.values import Image
 from . import api
+from .corrections import corrected
 from .followups import LESS, MORE, Amended, drawn_anew, other, scaled
 from .inputs import file_names
 from .policy import Policy
@@ -40,7 +42,7 @@ from .provenance import write_image
 from .result import Result, output_paths
 from .search import DEFAULT_REPAIR, Repair
 from .session_states import Edit, State, first_state, next_state
-from .work import OnEvent
+from .work import OnEvent, shelf
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -48,7 +50,12 @@ if TYPE_CHECKING:
 Status = Literal["done", "asked", "refused", "failed", "cancelled"]
 MOST_TOLD = 8
 """Earlier requests that a planner is told of."""
-_SAY = {"original": "the original", "other": "the other one", "save": "save as NAME.png"}
+_SAY = {
+    "original": "the original",
+    "other": "the other one",
+    "instead": "… instead",
+    "save": "save as NAME.png",
+}
 """How a command is said where its name alone would not do."""
 
 
@@ -83,7 +90,7 @@ class Session:
         """As for `run`. Raises UsageError for an unreadable picture, an unknown profile or planner."""
         named = dict(zip(input_names(len(images)), images, strict=True))
         self._planner = load_planner(planner) if isinstance(planner, str) else planner
-        self._profile = choose_profile(profile).profile
+        self._profile = shelf(home).merits.bound(choose_profile(profile).profile)  # one for all of the session
         self._catalogue = catalogue or load_catalogue()
         self._home, self._use_store = home, use_store
         self._policy, self._repair = policy, repair
@@ -185,6 +192,8 @@ class Session:
             return moves[command]()
         edit = self.state.edit
         try:
+            if edit is None and command == "instead":
+                return self._plan(request)
             if edit is None:
                 raise Refusal(f"there is no edit yet; {_SAY.get(command, command)!r} speaks of the last one")
             if command == "again":
@@ -199,9 +208,13 @@ class Session:
         return self._run(replace(edit, plan=drawn_anew(edit.plan, self._catalogue)), self.state, "")
 
     def _amend(self, command: Command, edit: Edit, request: str) -> Reply:
-        amended: Amended
+        amended: Amended | None
         if command == "other":
             amended = other(edit.plan, edit.found)
+        elif command == "instead":
+            amended = corrected(edit.plan, self._catalogue, request)
+            if amended is None:  # it names nothing that the last edit has
+                return self._plan(request)
         else:
             amended = scaled(edit.plan, self._catalogue, LESS if command == "less" else MORE)
         assert self.state.before is not None  # it has an edit

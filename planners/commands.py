@@ -17,12 +17,13 @@ from typing import Literal, cast, get_args
 import numpy as np
 import yaml
 
+from ..tools.colors import is_color
 from ..tools.errors import ToolError
 from ..tools.images import WRITABLE
 from ..tools.values.base import Array
 from .retrieval import vectors_of
 
-Command = Literal["undo", "redo", "original", "again", "less", "more", "other", "save"]
+Command = Literal["undo", "redo", "original", "again", "less", "more", "other", "instead", "save"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 
 NEAR = 0.6
@@ -71,6 +72,8 @@ def meaning_of(request: str) -> Meaning:
         return Meaning()
     if sure and first in near:
         return _settled(first, file)
+    if {first, second} == {"instead", _EDIT}:
+        return _settled(first, file)  # too near to be told apart by asking
     others = sorted({first, second, *near} - {first}, key=lambda name: -scores[name])
     return Meaning(doubts=tuple(name for name in (first, *others) if name in (*near, _EDIT)))
 
@@ -87,10 +90,16 @@ def _without_file(request: str) -> tuple[str, str | None]:
     return " ".join(text.lower().split()).strip(" .!?,"), file
 
 
+def _plainly(words: str) -> str:
+    """Return words with every number and every color the same: which one it is says nothing about what is meant."""
+    words = re.sub(r"\d+(?:\.\d+)?", "20", words)
+    return re.sub(r"[a-z]{3,}", lambda word: "red" if is_color(word[0]) else word[0], words)
+
+
 def _judged(words: str) -> tuple[dict[str, float], dict[str, float]]:
     """Return (meaning → score of the classifier, meaning → cosine to its nearest example)."""
     model = _classifier()
-    cosines = model.vectors @ vectors_of([words])[0]  # (N,)
+    cosines = model.vectors @ vectors_of([_plainly(words)])[0]  # (N,)
     scores = cosines @ model.weights + model.usual  # (M,)
     nearest = [cosines[model.meanings == place].max() for place in range(len(model.names))]
     return dict(zip(model.names, scores.tolist(), strict=True)), dict(
@@ -117,7 +126,7 @@ class _Classifier:
 def _classifier() -> _Classifier:
     names = tuple(dict.fromkeys(_examples().values()))
     meanings = np.array([names.index(name) for name in _examples().values()])
-    vectors = vectors_of(list(_examples()))
+    vectors = vectors_of([_plainly(example) for example in _examples()])
     wanted = np.eye(len(names))[meanings]  # (N, M)
     usual = wanted.mean(axis=0)
     weights = np.linalg.solve(vectors @ vectors.T + RIDGE * np.eye(len(vectors)), wanted - usual)

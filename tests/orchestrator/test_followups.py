@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from diptych.orchestrator.chaining import chained, pictures_of, pruned
+from diptych.orchestrator.corrections import corrected
 from diptych.orchestrator.followups import LESS, MORE, drawn_anew, other, scaled
 from diptych.planners.plan import Plan, parse_plan
 from diptych.planners.validate import validate
@@ -188,3 +189,38 @@ def test_lists_and_masks_have_no_name_as_pictures() -> None:
     assert pictures_of(plan(FACE[0], ("c", "crop_each", {"image": "$photo", "boxes": "$d"})), CATALOGUE) is None
     assert pictures_of(plan(*FACE), CATALOGUE) is None
     assert pictures_of(plan(FACE[0], ("n", "count", {"boxes": "$d"}), outputs="n photo"), CATALOGUE) == ["photo"]
+
+
+WRITTEN = plan(
+    *FACE,
+    ("b", "blur", {"image": "$photo", "mask": "$m"}),
+    ("w", "write", {"image": "$b", "text": "hi", "color": "red"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "request_", "change"),
+    [
+        (edit("border", color="red"), "no, teal", "border: color red → teal"),
+        (edit("border", color="red"), "in light blue instead", "border: color red → light blue"),
+        (edit("border", color="red"), "rather 10 percent", "border: percent 4.0 → 10.0"),
+        (WRITTEN, "no, in the top-left corner", "write: position bottom → top-left"),
+        (WRITTEN, "at the top instead", "write: position bottom → top"),
+        (WRITTEN, "white would be better", "write: color red → white"),
+        (edit("stylize", style="sketch"), "no, sepia", "stylize: style sketch → sepia"),
+        (edit("adjust", brightness=-30), "rather 20", "adjust: brightness -30 → -20.0"),
+        (edit("flip", direction="horizontal"), "the other way, vertically", None),
+        (edit("grayscale"), "no, teal", None),
+        (edit("border", color="red"), "no, the dog", None),
+        (edit("border", color="red"), "between 3 and 5", None),
+    ],
+)
+def test_another_value_is_taken_from_the_words(made: Plan, request_: str, change: str | None) -> None:
+    found = corrected(made, CATALOGUE, request_)
+    assert (found and found.change) == change
+    assert found is None or not validate(found.plan, CATALOGUE)
+
+
+def test_the_value_that_is_there_already_is_said() -> None:
+    with pytest.raises(Refusal, match="'border' has color red already"):
+        corrected(edit("border", color="red"), CATALOGUE, "no, red")

@@ -95,6 +95,9 @@ def value(chat: Session) -> int:
         ("fade it; a bit less; again", 60),
         ("fade it; how bright is it?; a bit less", 80),
         ("fade it; fail; undo", 100),
+        ("fade it; rather 10", 90),
+        ("fade it; rather 10; a bit less; undo", 90),
+        ("lighten it; rather 10", 110),
     ],
 )
 def test_where_requests_lead(tmp_path: Path, requests: str, expected: int) -> None:
@@ -114,6 +117,9 @@ def test_where_requests_lead(tmp_path: Path, requests: str, expected: int) -> No
         ("", "a bit less", "refused", "there is no edit yet"),
         ("lighten it", "a bit less", "refused", "'lighten' has no amount that could be less"),
         ("lighten it", "the other one", "refused", "did not choose one thing among several"),
+        ("lighten it", "no, teal", "refused", "no tool for 'no, teal'"),
+        ("", "no, teal", "refused", "no tool for 'no, teal'"),
+        ("fade it", "rather 32", "refused", "'fade' has amount 32"),
         ("lighten it", "save", "asked", "save as NAME.png"),
         ("lighten it", "fly away", "refused", "no tool for 'fly away'"),
         ("lighten it", "fail", "failed", "the page has no text"),

@@ -19,6 +19,14 @@ SAID = {
     "again": ["please repeat that", "do that one more time", "and once more", "the same again please"],
     "less": ["a little less please", "still too strong", "that's a bit much", "too much, tone it down"],
     "more": ["a little more please", "more, please", "it could be stronger", "even stronger"],
+    "instead": [
+        "no, teal",
+        "rather in pink",
+        "I meant orange",
+        "at the bottom instead",
+        "no, 40 percent",
+        "no, cartoon",
+    ],
     "other": ["not this one, the other one", "no, I meant the other", "that was the wrong one"],
 }
 EDITS = [
