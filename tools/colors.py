@@ -6,7 +6,7 @@ import colorsys
 import json
 import re
 from difflib import SequenceMatcher
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,9 @@ from PIL import ImageColor
 
 RGB = tuple[int, int, int]
 """Red, green, blue, each in [0, 255], sRGB."""
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""How much red, green and blue add to how bright a pixel looks (ITU-R BT.601)."""
 
 _FILLERS = {
     "a",
@@ -76,6 +79,16 @@ def is_color(text: str) -> bool:
     if code.startswith("#"):
         return re.fullmatch(r"#(?:[0-9a-f]{3}){1,2}", code) is not None
     return _lookup(code.replace("grey", "gray").replace("-", " ").split()) is not None
+
+
+@lru_cache(maxsize=4096)
+def means_color(text: str) -> bool:
+    """Return whether a person may mean a color by a text: whether `parse_color` takes it, fillers, typos and all."""
+    try:
+        parse_color(text)
+    except ValueError:
+        return False
+    return True
 
 
 def basic_colors() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diptych.tools.colors import name_color, parse_color, rgb_to_lab
+from diptych.tools.colors import is_color, means_color, name_color, parse_color, rgb_to_lab
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,21 @@ def test_parses_what_people_write(text: str, rgb: tuple[int, int, int]) -> None:
 def test_refuses_what_is_no_color(text: str) -> None:
     with pytest.raises(ValueError, match=r"nearest|color code"):
         parse_color(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant", "to_the_letter"),
+    [
+        ("dark blue", True, True),
+        ("#12AB34", True, True),
+        ("bleu", True, False),
+        ("a nice red", True, False),
+        ("big car", False, False),
+        ("#12", False, False),
+    ],
+)
+def test_a_color_that_is_meant_need_not_be_spelled_right(text: str, meant: bool, to_the_letter: bool) -> None:
+    assert (means_color(text), is_color(text)) == (meant, to_the_letter)
 
 
 def test_refusal_suggests_the_nearest() -> None:

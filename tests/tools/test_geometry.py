@@ -14,6 +14,7 @@ from diptych.tools.editors.geometry import (
     crop_each,
     crop_ratio,
     flip,
+    pad,
     reading_order,
     resize,
     rotate,
@@ -143,6 +144,30 @@ def test_straightened_picture_has_no_empty_corner() -> None:
             w, h = geometry._inscribed(*size, np.radians(degrees))
             left, top = (size[0] - w) // 2, (size[1] - h) // 2
             assert np.asarray(white.crop((left, top, left + w, top + h))).min() == 255
+
+
+@pytest.mark.parametrize(
+    "ratio, size", [("1:1", (451, 451)), ("16:9", (533, 300)), ("9:16", (451, 802)), ("451:300", (451, 300))]
+)
+def test_pad(ratio: str, size: tuple[int, int]) -> None:
+    image = photo("cat")
+    result = pad(image, ratio, "teal")
+    left, top = ((size[0] - 451) // 2, (size[1] - 300) // 2)
+    assert result.size_wh == size
+    assert np.array_equal(result.pixels[top : top + 300, left : left + 451], image.pixels)
+    bars = (
+        np.delete(result.pixels, slice(left, left + 451), 1)
+        if left
+        else np.delete(result.pixels, slice(top, top + 300), 0)
+    )
+    assert (bars == (0, 128, 128)).all()
+
+
+def test_pad_says_what_is_wrong() -> None:
+    with pytest.raises(ToolError, match="side of zero"):
+        pad(photo("cat"), "4:0")
+    with pytest.raises(ToolError, match="pad"):
+        pad(photo("cat"), "1:1000")
 
 
 def test_border() -> None:

@@ -9,7 +9,7 @@ from PIL import Image as PIL
 from PIL import ImageDraw
 from pydantic import Field
 
-from ..colors import parse_color
+from ..colors import LUMA, parse_color
 from ..errors import ToolError
 from ..parameters import Color, Percent, Position
 from ..tool import tool
@@ -182,7 +182,7 @@ def _line_width(image: Image) -> int:
 
 def _contrast(rgb: tuple[int, int, int]) -> tuple[int, int, int]:
     """Return black or white, whichever reads better on or around `rgb`."""
-    return (0, 0, 0) if 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 140 else (255, 255, 255)
+    return (0, 0, 0) if LUMA @ np.array(rgb) > 140 else (255, 255, 255)
 
 
 def _plate(

@@ -17,7 +17,7 @@ from ..values import Detections, Image
 from .tilt import measure_tilt
 
 Pixels = Annotated[int | None, Field(ge=1, le=20000, description="pixels")]
-Ratio = Annotated[str, Field(pattern=r"^\d{1,3}:\d{1,3}$", description="width:height, like 16:9")]
+Ratio = Annotated[str, Field(pattern=r"^\d{1,5}:\d{1,5}$", description="width:height, like 16:9")]
 Box = tuple[int, int, int, int]
 """Half-open x0, y0, x1, y1 in pixels, inside the image."""
 
@@ -42,9 +42,7 @@ def crop_each(image: Image, boxes: Detections, margin: Percent = 0.0) -> list[Im
 @tool(family="editor", reshapes=True)
 def crop_ratio(image: Image, ratio: Ratio, boxes: Detections | None = None) -> Image:
     """Cut the image to an aspect ratio, around the boxes where given, else around the center."""
-    across, down = map(int, ratio.split(":"))
-    if not across or not down:
-        raise ToolError(f"ratio {ratio!r} has a side of zero", hint="give two numbers from 1 up, such as 16:9")
+    across, down = _sides(ratio)
     width, height = image.size_wh
     new_w = max(1, min(width, round(height * across / down)))
     new_h = max(1, min(height, round(width * down / across)))
@@ -117,11 +115,34 @@ def border(image: Image, color: Color, percent: Annotated[float, Field(gt=0, le=
     """Put a border around the image, in percent of its shorter side."""
     width, height = image.size_wh
     thick = max(1, round(min(width, height) * percent / 100))
-    _check_size((width + 2 * thick, height + 2 * thick), "border")
-    channels = image.pixels.shape[2]
-    canvas = np.empty((height + 2 * thick, width + 2 * thick, channels), np.uint8)
+    return _on_canvas(image, (width + 2 * thick, height + 2 * thick), color, "border")
+
+
+@tool(family="editor", reshapes=True)
+def pad(image: Image, ratio: Ratio, color: Color = "white") -> Image:
+    """Bring the image to an aspect ratio with bars of a color, so that nothing is cut away."""
+    across, down = _sides(ratio)
+    width, height = image.size_wh
+    return _on_canvas(
+        image, (max(width, round(height * across / down)), max(height, round(width * down / across))), color, "pad"
+    )
+
+
+def _sides(ratio: str) -> tuple[int, int]:
+    across, down = map(int, ratio.split(":"))
+    if not across or not down:
+        raise ToolError(f"ratio {ratio!r} has a side of zero", hint="give two numbers from 1 up, such as 16:9")
+    return across, down
+
+
+def _on_canvas(image: Image, size_wh: tuple[int, int], color: str, why: str) -> Image:
+    """Return the image in the middle of a canvas of a color that is at least as large."""
+    _check_size(size_wh, why)
+    (width, height), channels = image.size_wh, image.pixels.shape[2]
+    canvas = np.empty((size_wh[1], size_wh[0], channels), np.uint8)
     canvas[:] = (*parse_color(color), 255)[:channels]
-    canvas[thick:-thick, thick:-thick] = image.pixels
+    left, top = (size_wh[0] - width) // 2, (size_wh[1] - height) // 2
+    canvas[top : top + height, left : left + width] = image.pixels
     return Image(canvas)
 
 

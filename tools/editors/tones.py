@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..colors import LUMA
 from ..values.base import Array
 
 _STRIP = 1_000_000
 """Pixels worked on at once, so that the float copies of a large photo stay small."""
 _TOE = 4.0
 """Luma up to which a pixel's own color is hardly trusted when it is made brighter."""
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def in_strips(rgb: Array, change: Callable[[Array, int], Array]) -> Array:
@@ -27,7 +27,7 @@ def in_strips(rgb: Array, change: Callable[[Array, int], Array]) -> Array:
 
 def luma(rgb: Array) -> Array:
     """Return Rec. 601 luma, float32 (…), of float32 (…, 3) colors."""
-    result: Array = rgb @ _LUMA
+    result: Array = rgb @ LUMA
     return result
 
 
