@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from ..planners.checklist import Checklist, Thing, contradictions
+from ..planners.checklist import Checklist, Thing, contradictions, summed
 from ..planners.plan import Check, Plan, referenced
 from ..tools.catalogue import Catalogue
 from ..tools.errors import DiptychError, Refusal
@@ -73,6 +73,7 @@ def promised(checklist: Checklist, image: str, calibration: Calibration | None =
     everything: 'two dogs and a cat' is one cat. Things of one name are told apart by their colors, and what could be
     two of the things is the one that the detector names more surely.
     """
+    checklist = summed(checklist)
     counts = any(thing.count > 1 for thing in checklist.things) or len(checklist.things) > _FEW
     names = Counter(thing.noun for thing in checklist.things)
     phrases = [_phrase(thing, names) for thing in checklist.things]
@@ -86,7 +87,8 @@ def promised(checklist: Checklist, image: str, calibration: Calibration | None =
     found += [("reads", {"words": words}) for words in checklist.texts]
     if calibration:
         least = calibration.least_likeness
-        found += [("resembles", {"query": phrase, "least": least, **_others(there, phrase)}) for phrase in there]
+        known = [phrase for phrase in there if phrase in least]
+        found += [("resembles", {"query": each, "least": least[each], **_others(there, each)}) for each in known]
     unique = [promise for place, promise in enumerate(found) if promise not in found[:place]]
     return [Check.model_validate({"check": id, "image": image, **args}) for id, args in unique]
 

@@ -150,7 +150,9 @@ class Climb:
 
     def _mending(self, wrong: Sequence[Finding]) -> Iterator[tuple[Finding, Candidate]]:
         ladders = [(finding, candidate) for finding in wrong for candidate in self._ladder(finding)]
-        for finding, candidate in self._prospects.ordered(ladders, self.best, lambda c: self._generator_calls(c.plan)):
+        left = min(self._repair.tries - len(self.attempts), self._repair.generator_calls - self._calls)
+        calls = lambda candidate: self._generator_calls(candidate.plan)  # noqa: E731
+        for finding, candidate in self._prospects.ordered(ladders, self.best, calls, left):
             if (finding.id, candidate.way) not in self._judge.given_up and self._possible(candidate.plan):
                 yield finding, candidate
 

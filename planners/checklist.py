@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..tools.detectors.places import OPPOSITE, SIDES, Side
 from ..tools.errors import PlanError, Problem
@@ -167,10 +168,23 @@ def contradictions(checklist: Checklist) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def summed(checklist: Checklist) -> Checklist:
+    """Return the checklist with one line for things alike: three apples and five apples are eight apples.
+
+    How such things stand to each other cannot be looked for, and is left out.
+    """
+    kinds = [(thing.noun, thing.color, thing.count > 0) for thing in checklist.things]
+    counts = Counter[tuple[str, str, bool]]()
+    for kind, thing in zip(kinds, checklist.things, strict=True):
+        counts[kind] += thing.count
+    things = tuple(Thing(noun, counts[noun, color, there], color) for noun, color, there in counts)
+    places = [list(counts).index(kind) for kind in kinds]
+    moved = (Relation(places[each.one], each.side, places[each.other]) for each in checklist.relations)
+    return replace(checklist, things=things, relations=tuple(each for each in moved if each.one != each.other))
+
+
 def _clash(thing: Thing, other: Thing) -> Iterator[str]:
     if thing.count and other.count:
-        if (thing.noun, thing.color) == (other.noun, other.color) and thing.count != other.count:
-            yield f"there are to be {_said(thing)} and also {_said(other)}"
         return
     absent, present = sorted((thing, other), key=lambda each: each.count)
     same = absent.noun in (present.noun, _uncolored(present.noun))

@@ -37,6 +37,7 @@ def drawing(prompt: str = "two red circles left of a blue star", **more: object)
         (Checklist((Thing("dog", 0),)), ["absent dog"]),
         (Checklist((Thing("car", 1, "red"),)), ["shows car", "colored car red"]),
         (Checklist((Thing("clock", 3), Thing("cat"))), ["shows clock 3", "shows cat 1"]),
+        (Checklist((Thing("apple", 3), Thing("apple", 5))), ["shows apple 8"]),
         (Checklist((Thing("cup", 1, "red"), Thing("cup", 1, "blue"))), ["shows red cup", "shows blue cup"]),
         (Checklist((Thing("sign"),), texts=("OPEN",)), ["shows sign", "reads OPEN"]),
         (Checklist(), []),

@@ -21,6 +21,7 @@ from diptych.planners.checklist import (
     checklist_grammar,
     contradictions,
     read_checklist,
+    summed,
     write_checklist,
 )
 from diptych.planners.checklist_reader import ADAPTER, read_prompt, read_prompt_with
@@ -167,7 +168,7 @@ def test_one_of_several(several: str, one: str) -> None:
         ("1||hot dog\n0||dog", []),
         ("1||circle\n0|red|circle", []),
         ("1|blue|circle\n0|red|circle", []),
-        ("2||cat\n3||cat", ["there are to be 2 cat and also 3 cat"]),
+        ("2||cat\n3||cat", []),
         ("2|red|cat\n3|blue|cat", []),
         ("1||cat\n1||dog\n1 left of 2\n1 right of 2", ["the cat is to be both left of and right of the dog"]),
         ("1||cat\n1||dog\n1 above 2\n2 above 1", ["the cat is to be both above and below the dog"]),
@@ -176,6 +177,19 @@ def test_one_of_several(several: str, one: str) -> None:
 )
 def test_contradictions(text: str, said: list[str]) -> None:
     assert contradictions(read_checklist(text)) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "sum_of_it"),
+    [
+        ("3||apple\n5||apple", "8||apple\n"),
+        ("3|red|apple\n1||cat\n5|red|apple\n2|green|apple\n0||apple", "8|red|apple\n1||cat\n2|green|apple\n0||apple\n"),
+        ("3||apple\n5||apple\n1||cat\n1 left of 2\n2 above 3", "8||apple\n1||cat\n1 above 2\n"),
+        ("1||cat\n2||dog\n1 left of 2\nsays|OPEN", "1||cat\n2||dog\n1 left of 2\nsays|OPEN\n"),
+    ],
+)
+def test_things_alike_are_counted_together(text: str, sum_of_it: str) -> None:
+    assert write_checklist(summed(read_checklist(text))) == sum_of_it
 
 
 def test_same_seed_same_examples() -> None:

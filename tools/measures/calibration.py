@@ -42,8 +42,8 @@ class Calibration:
     models: Mapping[str, str]
     """Capability → revision of the model that it was measured with."""
     pictures: int
-    least_likeness: float
-    """From this image-text similarity on a thing looks like what it is taken for."""
+    least_likeness: Mapping[str, float]
+    """What a thing is called → from which image-text similarity on it looks like that."""
     checks: Mapping[str, Rates]
     """Check → how often it errs; a check that counts is another one, `COUNTED`."""
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ..detectors.boxes import covered, overlap
 from ..detectors.closer import look_around
+from ..detectors.detect import detected
 from ..detectors.rivals import detect_among, detected_among
 from ..detectors.words import matching
 from ..editors.compose import regions, selection
@@ -78,7 +79,7 @@ def absent(
 def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
     return [
         _missing(boxes, call["image"], call["query"], call.get("inside"), call.get("before"), call["detector"])
-        for boxes, call in zip(_detected(calls), calls, strict=True)
+        for boxes, call in zip(detected(calls), calls, strict=True)
     ]
 
 
@@ -115,12 +116,6 @@ def _shown_by(before: Image, things: Detections, query: str, detector: Detector)
 
 def _among(box: Array, others: Detections) -> bool:
     return len(others) > 0 and float(overlap(box, others.xyxy).max()) >= _SAME
-
-
-def _detected(calls: Sequence[Mapping[str, Any]]) -> list[Detections]:
-    """Detect the query of each call in its image."""
-    detector: Detector = calls[0]["detector"]
-    return detector.detect_many([call["image"] for call in calls], [call["query"] for call in calls])
 
 
 @tool(family="measure", models={"reader": Reader})

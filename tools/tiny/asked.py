@@ -46,7 +46,9 @@ def targets_of(scene: Scene, phrases: Sequence[Phrase]) -> dict[str, Any]:
 def _present(scene: Scene, dice: random.Random) -> Phrase:
     group = dice.choice(scene.groups)
     kind = dice.random()
-    return _in_words(group.shape if kind < 0.85 else None, group.color if not 0.6 < kind < 0.85 else None, dice)
+    if kind < 0.12:
+        return _in_words(None, None, dice)
+    return _in_words(group.shape if kind < 0.88 else None, group.color if not 0.6 < kind < 0.88 else None, dice)
 
 
 def _absent(scene: Scene, dice: random.Random) -> Phrase:

@@ -1,6 +1,7 @@
-"""What a generator draws when it fails: things half-way between two shapes, edges melted by its autoencoder.
+"""What a generator draws when it fails: things half-way between two shapes, bent outlines, melted edges.
 
-A detector that has only seen clean scenes takes such a thing for either shape. Here it learns that it is neither.
+A detector that has only seen clean scenes takes such a thing for a shape. Here it learns that it is none, and that what
+is bent only a little is what it was.
 """
 
 from __future__ import annotations
@@ -23,6 +24,15 @@ NEITHER = "neither"
 """The shape of a thing that is no shape."""
 _HALFWAY = (0.35, 0.65)
 """From where to where between two shapes a thing counts as neither."""
+_STILL = 0.048
+"""How far, as a share of its size, the points of a thing may be moved against each other: from there on it is none.
+
+It is the root mean square over its pixels of what no shifting, stretching or slanting explains.
+"""
+_BENT = (0.3, 3.0)
+"""From how many to how many pixels the points of a bent picture are moved, in the root mean square."""
+_SMOOTH = (2.5, 7.0)
+"""Over how many pixels the movement changes."""
 _NOISE = 0.25
 """Most noise on the autoencoder's cells, beside their own spread of about 1."""
 _GENERATOR = "tiny:t2i"
@@ -45,6 +55,46 @@ def with_chimera(scene: Scene, picture: Picture, dice: random.Random) -> tuple[S
     spoiled = replace(scene, things=(*scene.things[:place], replace(thing, shape=NEITHER), *scene.things[place + 1 :]))
     masks = np.insert(others.masks, place, mask, axis=0)
     return spoiled, Picture(np.rint(rgb).clip(0, 255).astype(np.uint8), masks, spoiled.boxes(side))
+
+
+def bent(scene: Scene, picture: Picture, dice: random.Random) -> tuple[Scene, Picture]:
+    """Return the scene with all outlines bent; a thing that has lost its own too far is `NEITHER`."""
+    import cv2
+
+    side = len(picture.rgb)
+    draw = np.random.default_rng(dice.getrandbits(32))
+    moved = [cv2.GaussianBlur(draw.normal(size=(side, side)), (0, 0), dice.uniform(*_SMOOTH)) for _ in range(2)]
+    strength = dice.uniform(*_BENT)
+    y, x = np.mgrid[0:side, 0:side]
+    column, row = ((at + strength * by / by.std()).astype(np.float32) for at, by in zip((x, y), moved, strict=True))
+
+    def pulled(plane: Array) -> Array:
+        return np.asarray(cv2.remap(plane, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+    masks = np.array([pulled(mask.astype(np.float32)) >= 0.5 for mask in picture.masks])
+    things, boxes = list(scene.things), picture.boxes.copy()
+    for place, (thing, mask) in enumerate(zip(scene.things, masks, strict=True)):
+        boxes[place] = _around(mask) if mask.any() else boxes[place]
+        shape = thing.shape if mask.any() and _bend(mask, (column, row)) < _STILL else NEITHER
+        x0, y0, x1, y1 = map(float, boxes[place] / side)
+        things[place] = replace(thing, shape=shape, xyxy=(x0, y0, x1, y1))
+    return replace(scene, things=tuple(things)), Picture(pulled(picture.rgb), masks, boxes)
+
+
+def _around(mask: Array) -> Array:
+    """Return the tight box float32 (4,) of bool (H, W)."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
+
+
+def _bend(mask: Array, maps: Sequence[Array]) -> float:
+    """Return how far from affine the movement of the pixels bool (H, W) is, as a share of the thing's size."""
+    y, x = np.nonzero(mask)
+    straight = np.stack([x, y, np.ones_like(x)], axis=1).astype(np.float64)
+    targets = np.stack([plane[mask] for plane in maps], axis=1)
+    off = targets - straight @ np.linalg.lstsq(straight, targets, rcond=None)[0]
+    x0, y0, x1, y1 = _around(mask)
+    return float(np.sqrt(np.square(off).sum(axis=1).mean() / ((x1 - x0) * (y1 - y0))))
 
 
 def _between(thing: Thing, other: str, share: float, side: int) -> tuple[int, int, Array]:

@@ -19,25 +19,24 @@ import json
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice, starmap
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..detectors.grounding_dino import GroundingDino
 from ..detectors.rivals import detect_among
-from ..generators.diffusion import DiffusionGenerator
-from ..images import load_image
 from ..profiles import load_profile
 from ..values import Image
 from ..weights import home
 from . import geneval
 from .chimeras import NEITHER
+from .drawn import drawn
 from .render import Picture
-from .scenes import COLORS, KINDS, Background, Scene, Split, Thing, draw_scene
+from .scenes import COLORS, Background, Scene, Thing, draw_scene
 from .shape_finder import find_shapes
 from .train_detector import DetectorRecipe
 from .training import CHECKPOINTS, SIDE, Training
@@ -50,7 +49,6 @@ _SHARE = 0.25
 _RATE = 0.25
 """Share of the recipe's learning rate; it falls to nothing over the steps."""
 _NO_BACKGROUND = Background("plain", (128, 128, 128), (128, 128, 128), 0.0, 0)
-_AS_USUAL: dict[str, Any] = {"negative_prompt": "", "size_wh": (SIDE, SIDE), "steps": None, "guidance_scale": None}
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class WithHardCases(DetectorRecipe):
 def mine(folder: Path, wanted: int) -> list[Drawn]:
     """Draw pictures of split 'train' until so many hard cases are in the folder; return them."""
     detector, found = _detector(folder / "start"), list[Drawn]()
-    for case in _drawn(folder / "train", "train"):
+    for case in starmap(Drawn, drawn(folder / "train", "train")):
         found += [case] * (bool(case.misjudged(detector)) and bool(case.labelled[0].things))
         print(f"\r{len(found)} of {wanted} hard cases", end="", flush=True)
         if len(found) >= wanted:
@@ -133,9 +131,7 @@ def measure(checkpoint: Path, folder: Path, scenes: int, pictures: int) -> dict[
     """Return figures of a detector on the fixed split, and how often it sees in drawn pictures what is there."""
     found = DetectorRecipe().measure(checkpoint, [draw_scene(seed, split="test") for seed in range(scenes)])
     detector, right, asked = _detector(checkpoint), 0, 0
-    for number, case in enumerate(_drawn(folder / "test", "test")):
-        if number == pictures:
-            break
+    for case in islice(starmap(Drawn, drawn(folder / "test", "test")), pictures):
         asked += len(case.task.shapes)
         right += len(case.task.shapes) - len(case.misjudged(detector))
     return {**found, "drawn pictures, shapes counted right": right / asked}
@@ -143,24 +139,6 @@ def measure(checkpoint: Path, folder: Path, scenes: int, pictures: int) -> dict[
 
 def _detector(checkpoint: Path) -> GroundingDino:
     return GroundingDino.load(str(checkpoint), **load_profile("tiny").bindings["detector"].options)
-
-
-def _drawn(folder: Path, split: Split) -> Iterator[Drawn]:
-    """Yield pictures for the prompts of a split, of all kinds in turn; what was drawn before is read."""
-    binding = load_profile("tiny").bindings["generator"]
-    generator: DiffusionGenerator | None = None
-    folder.mkdir(parents=True, exist_ok=True)
-    start = 0
-    while True:
-        for task in geneval.tasks(1, KINDS, split=split, start=start):
-            file = folder / f"{start}-{task.kind}.png"
-            if not file.exists():
-                generator = generator or DiffusionGenerator.load(binding.source, **binding.options)
-                part = file.with_suffix(".part")
-                generator.generate(task.prompt, seed=start, **_AS_USUAL).to_pil().save(part, "PNG")
-                part.replace(file)
-            yield Drawn(task, load_image(file))
-        start += 1
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from ..detectors.grounding_dino import GroundingDino
 from ..profiles import load_profile
 from .asked import phrases_for, targets_of
-from .chimeras import melted, with_chimera
+from .chimeras import bent, melted, with_chimera
 from .dense import CELLS, classes, dense_loss, owners
 from .render import Picture
 from .scenes import Scene
@@ -33,6 +33,8 @@ LENGTH = 32
 """Tokens of a phrase, or of several."""
 _SPOILED = 0.4
 """Share of the scenes in which one thing is no shape."""
+_CROOKED = 0.4
+"""Share of the pictures whose outlines are bent."""
 _MELTED = 0.4
 """Share of the pictures that look as if a generator had made them."""
 _QUIET = 0.15
@@ -128,16 +130,17 @@ class DetectorRecipe(Recipe):
     def prepared(
         self, scenes: Sequence[Scene], pictures: Sequence[Picture], dice: random.Random
     ) -> tuple[list[Scene], list[Picture]]:
-        """Return a batch as it is learned from: some things are no shapes, some pictures melted."""
-        pairs = zip(scenes, pictures, strict=True)
-        spoiled = [with_chimera(*pair, dice) if dice.random() < _SPOILED else pair for pair in pairs]
-        return [scene for scene, _ in spoiled], melted([picture for _, picture in spoiled], dice, _MELTED)
+        """Return a batch as it is learned from: some things are no shapes, some pictures bent or melted."""
+        pairs = list(zip(scenes, pictures, strict=True))
+        for way, share in ((with_chimera, _SPOILED), (bent, _CROOKED)):
+            pairs = [way(*pair, dice) if dice.random() < share else pair for pair in pairs]
+        return [scene for scene, _ in pairs], melted([picture for _, picture in pairs], dice, _MELTED)
 
     def measure(self, folder: Path, scenes: Sequence[Scene]) -> dict[str, float]:
         from .evaluate import detection
 
-        least = load_profile("tiny").bindings["detector"].options["threshold"]
-        return detection(GroundingDino.load(str(folder), threshold=0.0), scenes, least)
+        options = load_profile("tiny").bindings["detector"].options
+        return detection(GroundingDino.load(str(folder), **{**options, "threshold": 0.0}), scenes, options["threshold"])
 
 
 @cache
