@@ -20,10 +20,11 @@ from .forecast import PreviewedStep, preview_plan
 from .inputs import Given, file_names, plan_inputs, to_value
 from .lanes import Lanes
 from .log import Log, RunInfo
+from .merits import recorded
 from .planning import Limits, make_plan
 from .policy import Control, Policy
 from .result import Result
-from .resuming import PART_OF, Left, find_inputs, left_by
+from .resuming import BOUND, PART_OF, Left, find_inputs, left_by
 from .search import DEFAULT_REPAIR, Repair
 from .work import OnEvent, Options, Placing, Work, here, limits_of, shelf
 
@@ -81,10 +82,23 @@ def run(
         replan=_replanning(words, pictures, chosen, catalogue or load_catalogue(), history),
     )
     work = Work(options, words, inputs, file_names(given))
-    result = work.carry_out(lambda limits: make_plan(words, pictures, chosen, limits, history))
+    result = work.carry_out(lambda limits: _planned(words, pictures, chosen, limits, home, history))
     if use_store and not history:  # what only has a meaning after something else is no example
         _remember(words, result, home)
     return result
+
+
+def _planned(
+    request: str,
+    images: Sequence[Image],
+    planner: Planner,
+    limits: Limits,
+    home: str | Path | None,
+    history: Sequence[Turn] = (),
+) -> Plan:
+    """Return a planner's plan, with the tools that have done best here where several do the same."""
+    made = make_plan(request, images, planner, limits, history)
+    return shelf(home).merits.preferred(made, limits.catalogue, limits.profile)
 
 
 def _remember(request: str, result: Result, home: str | Path | None) -> None:
@@ -110,7 +124,7 @@ def plan(
     pictures = [as_picture(image, name) for name, image in zip(input_names(len(images)), images, strict=True)]
     chosen = load_planner(planner) if isinstance(planner, str) else planner
     limits = limits_of(catalogue or load_catalogue(), choose_profile(profile).profile)
-    return make_plan(words, pictures, chosen, limits)
+    return _planned(words, pictures, chosen, limits, None)
 
 
 def run_plan(
@@ -176,8 +190,8 @@ def _gone_on_with(
         return None
     try:
         inputs = find_inputs(left.facts.get("inputs", {}), kept.store)
-        profile = choose_profile(left.profile).profile
-        make = _maker(run.request, left, [value for value in inputs.values() if isinstance(value, Image)])
+        profile = recorded(choose_profile(left.profile).profile, left.facts.get(BOUND, {}))
+        make = _maker(run.request, left, home, [value for value in inputs.values() if isinstance(value, Image)])
     except UsageError as error:
         kept.log.finish(run.id, "failed", {"reason": str(error)})
         return Result("failed", problems=[Problem(str(error), kind="failed")], run_id=run.id)
@@ -187,13 +201,13 @@ def _gone_on_with(
     return work.go_on(run.id, left, make)
 
 
-def _maker(request: str, left: Left, images: list[Image]) -> Callable[[Limits], Plan]:
+def _maker(request: str, left: Left, home: str | Path | None, images: list[Image]) -> Callable[[Limits], Plan]:
     """Return what gives the plan of an abandoned run: the one that it had, or its planner."""
     plan = left.plan
     if plan is not None:
         return lambda limits: _checked_plan(plan, limits)
     planner = load_planner(left.facts.get("planner", "embedded"))
-    return lambda limits: make_plan(request, images, planner, limits)
+    return lambda limits: _planned(request, images, planner, limits, home)
 
 
 def preview(
@@ -206,7 +220,7 @@ def preview(
 ) -> list[PreviewedStep]:
     """Say, without running anything, which steps of a valid plan are known already and what the others will cost."""
     kept = shelf(home)
-    chosen = choose_profile(profile).profile
+    chosen = kept.merits.bound(choose_profile(profile).profile)
     values = plan_inputs(plan, inputs)
     return preview_plan(plan, values, catalogue or load_catalogue(), chosen, kept.store, kept.estimates)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ..tools.values import Value, decode
 from .blob_files import BlobFiles
-from .database import Database, insert
+from .database import Database
 
 SMALL_BYTES = 16 << 10
 """Values up to this size live in the database: below it a row is cheaper to write than a file (measured)."""
@@ -37,6 +37,8 @@ _FIND = """
 SELECT results.digests, many, blobs.id FROM results LEFT JOIN blobs ON digest = results.digests WHERE key = ?
 """
 """Answers at once for a result of one value; lists have to be looked up part by part."""
+_ADD_BLOB = "INSERT INTO blobs (digest, bytes, used, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_ADD_RESULT = "INSERT INTO results (digests, many, used, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _AT_ONCE = 500
 """Files removed in one transaction: other processes do not wait for long."""
 _VERSION = 2
@@ -201,49 +203,51 @@ class Blobs:
             if blob.data is None:
                 self._move_into_place(blob)
                 rows.execute("DELETE FROM doomed WHERE digest = ?", (blob.digest,))
-        first = rows.execute("SELECT used + 1 FROM total").fetchone()[0]
-        nbytes = self._insert_blobs(rows, blobs, {digest: first + turn for turn, digest in enumerate(batch.used)})
-        results = self._insert_results(rows, batch, {key: first + turn for turn, key in enumerate(batch.found)})
-        last = first + max(len(batch.used), len(batch.found))
-        rows.execute("UPDATE total SET bytes = bytes + ?, results = results + ?, used = ?", (nbytes, results, last))
-        return self._prune(rows, pinned)
+        held, results, used = rows.execute("SELECT bytes, results, used FROM total").fetchone()
+        first = used + 1
+        held += self._insert_blobs(rows, blobs, {digest: first + turn for turn, digest in enumerate(batch.used)})
+        results += self._insert_results(rows, batch, {key: first + turn for turn, key in enumerate(batch.found)})
+        used = first + max(len(batch.used), len(batch.found))
+        if results > MOST_RESULTS:
+            results -= self._forget_results(rows, results - int(MOST_RESULTS * ROOM_AFTER_PRUNING))
+        rows.execute("UPDATE total SET bytes = ?, results = ?, used = ?", (held, results, used))
+        return self._prune(rows, held, pinned) if held > self._max_bytes else set()
 
     @staticmethod
     def _insert_blobs(rows: sqlite3.Connection, blobs: list[_Blob], turns: dict[str, int]) -> int:
         """Add the rows that are not there yet, note the uses of the others, and return the bytes that were added."""
-        (last,) = rows.execute("SELECT coalesce(max(id), 0) FROM blobs").fetchone()
         lines = [(blob.digest, blob.size, turns[blob.digest], blob.data) for blob in blobs]
-        added = insert(rows, "blobs (digest, bytes, used, data)", lines, "ON CONFLICT DO NOTHING")
+        added = rows.executemany(_ADD_BLOB, lines).rowcount
         written = {blob.digest for blob in blobs} if added == len(blobs) else set[str]()
-        uses = ((turn, digest) for digest, turn in turns.items() if digest not in written)
+        uses = [(turn, digest) for digest, turn in turns.items() if digest not in written]
         rows.executemany("UPDATE blobs SET used = ? WHERE digest = ?", uses)
-        (nbytes,) = rows.execute("SELECT coalesce(sum(bytes), 0) FROM blobs WHERE id > ?", (last,)).fetchone()
-        return int(nbytes)
+        if added == len(blobs):
+            return sum([blob.size for blob in blobs])
+        latest = "SELECT bytes FROM blobs ORDER BY id DESC LIMIT ?"  # a new id is higher than all before it
+        return int(rows.execute(f"SELECT coalesce(sum(bytes), 0) FROM ({latest})", (added,)).fetchone()[0])
 
     @staticmethod
     def _insert_results(rows: sqlite3.Connection, batch: Batch, turns: dict[str, int]) -> int:
         """Add or replace the results, note the uses of the others, and return how many were added."""
 
         lines = [(" ".join(kept.digests), kept.many, turns[key], key) for key, kept in batch.results.items()]
-        added = insert(rows, "results (digests, many, used, key)", lines, "ON CONFLICT DO NOTHING")
+        added = rows.executemany(_ADD_RESULT, lines).rowcount
         if added < len(lines):
             rows.executemany("UPDATE results SET digests = ?, many = ?, used = ? WHERE key = ?", lines)
-        uses = ((turn, key) for key, turn in turns.items() if key not in batch.results)
+        uses = [(turn, key) for key, turn in turns.items() if key not in batch.results]
         rows.executemany("UPDATE results SET used = ? WHERE key = ?", uses)
         return added
 
     # Throwing away
 
-    def _prune(self, rows: sqlite3.Connection, pinned: Container[str]) -> set[str]:
-        """Drop the blobs least recently used until there is room again, and the oldest keys beyond a bound."""
-        held, results, _ = rows.execute("SELECT * FROM total").fetchone()
-        if results > MOST_RESULTS:
-            excess = results - int(MOST_RESULTS * ROOM_AFTER_PRUNING)
-            oldest = "SELECT key FROM results ORDER BY used LIMIT ?"
-            gone = rows.execute(f"DELETE FROM results WHERE key IN ({oldest})", (excess,)).rowcount
-            rows.execute("UPDATE total SET results = results - ?", (gone,))
-        if held <= self._max_bytes:
-            return set()
+    @staticmethod
+    def _forget_results(rows: sqlite3.Connection, number: int) -> int:
+        """Drop the keys least recently used and return how many went."""
+        oldest = "SELECT key FROM results ORDER BY used LIMIT ?"
+        return rows.execute(f"DELETE FROM results WHERE key IN ({oldest})", (number,)).rowcount
+
+    def _prune(self, rows: sqlite3.Connection, held: int, pinned: Container[str]) -> set[str]:
+        """Drop the blobs least recently used until there is room again."""
         excess = held - int(self._max_bytes * ROOM_AFTER_PRUNING)
         victims: list[tuple[int, str, int]] = []
         for victim in rows.execute("SELECT id, digest, bytes FROM blobs ORDER BY used"):

@@ -129,15 +129,15 @@ class Binder:
         common = self._common.get(tool.id) or self._prepare(tool)
         source, args = self._source, step.args
         wires: dict[str, Wire] = {}
-        inputs: dict[str, Digests] = {}
+        inputs: list[Digests] = []
         for port in common.ports:
             name = port.name
             value = args.get(name)
             if value:
                 wire = wires[name] = _wire(port, value, item if name == step.for_each else None, source)
-                inputs[name] = wire.digests(source)
+                inputs.append(wire.digests(source))
             else:
-                inputs[name] = None
+                inputs.append(None)
         if len(wires) == len(args):
             return Call(common.key.of(common.plain, inputs), tool, wires, common.defaults, source)
         params = dict(common.defaults)
@@ -148,8 +148,8 @@ class Binder:
 
     def _prepare(self, tool: Tool) -> _Common:
         defaults = {param.name: param.default for param in tool.params.values()}
-        key = StepKey(tool.id, tool.version, revisions(tool, self._profile))
         ports = sorted(tool.ports.values(), key=lambda port: port.name)
+        key = StepKey(tool.id, tool.version, revisions(tool, self._profile), [port.name for port in ports])
         common = self._common[tool.id] = _Common(key, defaults, written(defaults), ports)
         return common
 

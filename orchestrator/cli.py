@@ -17,7 +17,7 @@ from ..tools.catalogue import load_catalogue
 from ..tools.errors import UsageError
 from ..tools.profiles.choosing import choose_profile
 from ..tools.weights import packaged
-from . import cli_chat, cli_eval, cli_library, cli_map
+from . import cli_chat, cli_eval, cli_library, cli_map, cli_merits
 from .cli_console import DONE, FAILED, INTERRUPTED, Surface, did_you_mean, guarded
 from .cli_map import On, Retries, Settings, StepTimeout
 from .policy import Policy
@@ -51,6 +51,7 @@ Inputs = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Download the weights that are missing, without asking.")]
 NoMetadata = Annotated[bool, typer.Option("--no-metadata", help="Keep the plan out of the PNG.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute everything, keep nothing.")]
 Repairing = Annotated[bool, typer.Option("--repair/--no-repair", help="Repair the result until its checks pass.")]
@@ -79,6 +80,7 @@ def run_command(
     retries: Retries = 0,
     no_metadata: NoMetadata = False,
     no_cache: NoCache = False,
+    yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -113,6 +115,7 @@ def ask_command(
     profile: ProfileName = "auto",
     planner: PlannerName = "embedded",
     no_cache: NoCache = False,
+    yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -157,6 +160,7 @@ def replay_command(
     retries: Retries = 0,
     no_metadata: NoMetadata = False,
     no_cache: NoCache = False,
+    yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -247,6 +251,7 @@ cli_chat.register(app, lambda: _surface)
 cli_map.register(app, lambda: _surface)
 cli_eval.register(app, lambda: _surface)
 cli_library.register(app, lambda: _surface)
+cli_merits.register(app, lambda: _surface)
 
 
 @app.callback(invoke_without_command=True)
@@ -267,7 +272,8 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     options = words[: words.index("--")] if "--" in words else words
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    _surface = Surface("--json" in options, bool({"--quiet", "-q"} & set(options)))
+    given = set(options)
+    _surface = Surface("--json" in given, bool({"--quiet", "-q"} & given), bool({"--yes", "-y"} & given))
     with _surface.only_stdout():
         code = guarded(_surface, lambda: _invoke(words))
     sys.exit(code)

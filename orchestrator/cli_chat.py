@@ -38,6 +38,7 @@ def register(app: typer.Typer, surface: Callable[[], Surface]) -> None:
         repair: Annotated[bool, typer.Option("--repair/--no-repair", help="As for run.")] = True,
         no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Keep the plan out of the PNG.")] = False,
         no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute everything, keep nothing.")] = False,
+        yes: Annotated[bool, typer.Option("--yes", "-y", help="Download missing weights without asking.")] = False,
         json: Annotated[bool, typer.Option("--json", help="Print one JSON object a request, nothing else.")] = False,
         quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")] = False,
     ) -> int:
@@ -51,7 +52,7 @@ def register(app: typer.Typer, surface: Callable[[], Surface]) -> None:
 
 def chat(job: Job, surface: Surface) -> int:
     """Answer requests until there are no more. A piped session fails if any request of it did."""
-    from .cli_profile import offer_better
+    from .cli_profile import offer_better, permit_downloads
     from .cli_progress import fetch_missing
     from .cli_work import check_profile, default_out
     from .session import Session
@@ -60,6 +61,7 @@ def chat(job: Job, surface: Surface) -> int:
     out = job.out or default_out(next(iter(job.images), None))
     check_writable(out)
     offer_better(job.profile, surface)
+    permit_downloads(job.profile, surface)
     fetch_missing(surface, job.profile, planner=job.planner)
     session = Session(*job.images, planner=job.planner, profile=job.profile, use_store=job.cache, repair=job.repair)
     typed = sys.stdin.isatty()

@@ -32,6 +32,8 @@ class Surface:
 
     json: bool = False
     quiet: bool = False
+    yes: bool = False
+    """Whether downloads need not be asked for."""
     started: float = field(default_factory=time.monotonic)
     out: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
     err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))

@@ -61,6 +61,7 @@ def register(app: typer.Typer, surface: Callable[[], Surface]) -> None:
         profile: Annotated[str, typer.Option("--profile", help="Which models are used.")] = "auto",
         no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Keep the plan out of the PNGs.")] = False,
         no_cache: Annotated[bool, typer.Option("--no-cache", help="Compute everything, keep nothing.")] = False,
+        yes: Annotated[bool, typer.Option("--yes", "-y", help="Download missing weights without asking.")] = False,
         json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
         quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")] = False,
     ) -> int:
@@ -101,6 +102,7 @@ def run_map(
     with ExitStack() as stack:
         place = stack.enter_context(place_of(on, options["profile"], surface))
         check_plan(plan, place.profile)
+        place.permit_downloads(surface, plan)
         fetch_missing(surface, place.profile, plan=plan)
         control = Control()
         stack.enter_context(control.interruptible())

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..planners.plan import Plan
 from .cli_console import Surface
-from .cli_profile import offer_better
+from .cli_profile import offer_better, permit_downloads
 from .work import WHY_PROFILE
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ class Place:
     def options(self) -> dict[str, Any]:
         """What `run` and `run_plan` have to know to make the calls there."""
         return {"executor": self.workers.executor, "lanes": self.workers.count} if self.workers else {}
+
+    def permit_downloads(self, surface: Surface, plan: Plan | None = None) -> None:
+        """Ask for the downloads that a run here would need; the machines of a cluster get what they lack themselves."""
+        if self.workers is None:
+            permit_downloads(self.profile, surface, plan)
 
 
 @contextmanager

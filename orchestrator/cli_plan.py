@@ -19,6 +19,7 @@ from .cli_progress import fetch_missing
 from .cli_show import plan_table
 from .cli_work import Job, check_plan, check_profile, check_settings, plan_document, workflow_plan
 from .forecast import PreviewedStep
+from .work import shelf
 
 
 def show(job: Job, surface: Surface, *, svg: Path | None = None, save: Path | None = None) -> int:
@@ -41,8 +42,12 @@ def show(job: Job, surface: Surface, *, svg: Path | None = None, save: Path | No
     if save:
         save_workflow(plan, save)
         surface.note(f"workflow: {save}")
+    standings = [str(each) for each in shelf(None).merits.standings(plan, load_catalogue(), choice.profile)]
     surface.show(plan_table(plan, forecast))
-    surface.emit({**plan_document(plan), "seconds": surface.seconds, "steps": [entry._asdict() for entry in forecast]})
+    for line in standings:
+        surface.say(line)
+    steps = [entry._asdict() for entry in forecast]
+    surface.emit({**plan_document(plan), "seconds": surface.seconds, "steps": steps, "choices": standings})
     return DONE
 
 

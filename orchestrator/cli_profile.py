@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from rich.prompt import Confirm
 
+from ..planners.plan import Plan
 from ..tools import hub_cache
-from ..tools.errors import ToolError
+from ..tools.errors import ToolError, UsageError
 from ..tools.profiles import Binding, Profile
-from ..tools.profiles.choosing import Choice, absent, choose_profile, gigabytes, sources_here
+from ..tools.profiles.choosing import Choice, absent, choose_profile, gigabytes, lacking, sources_here
 from .cli_console import Surface
 from .cli_progress import fetch, fetch_all, fetch_checkpoint
-from .doctor import needed_weights
+from .doctor import needed_bindings, needed_weights
 
 
 def offer_better(profile: str, surface: Surface) -> Choice:
@@ -21,12 +23,31 @@ def offer_better(profile: str, surface: Surface) -> Choice:
     Asks only where `auto` could do better, and never twice for one run: a run of `auto` takes what is there.
     """
     choice = choose_profile(profile)
-    if choice.better and _person_there(surface) and not hub_cache.offline():
-        if _wanted(choice.better, surface) and _fetched(choice.better, surface):
+    if choice.better and (surface.yes or _person_there(surface)) and not hub_cache.offline():
+        missing = absent(choice.better, sources_here([choice.better]))
+        if _wanted(choice.better, missing, surface) and _fetched(choice.better, surface):
             choice = choose_profile(profile)
     elif profile == "auto" and choice.profile.device != "cpu":
         surface.note(str(choice))
     return choice
+
+
+def permit_downloads(profile: str, surface: Surface, plan: Plan | None = None) -> None:
+    """Ask for what a run with a profile, or only a plan, would download from the hub.
+
+    Raises UsageError where nobody says yes. Without a network nothing would come, and the step says so.
+    """
+    chosen = choose_profile(profile).profile
+    needed = [binding for binding in needed_bindings(chosen, plan) if any(map(hub_cache.on_hub, binding.sources))]
+    if not needed or hub_cache.offline():
+        return
+    missing = lacking(needed, sources_here([chosen]))
+    if not missing or ((surface.yes or _person_there(surface)) and _wanted(chosen, missing, surface)):
+        return
+    raise UsageError(
+        f"profile {chosen.name!r} needs weights that are not here ({gigabytes(missing)}); give --yes to download what "
+        f"the run takes of them, or get all of it with 'diptych fetch --profile {profile}'"
+    )
 
 
 def fetch_profile(profile: str, surface: Surface) -> int:
@@ -46,14 +67,15 @@ def _person_there(surface: Surface) -> bool:
     return surface.lively and not surface.json and sys.stdin.isatty()
 
 
-def _wanted(better: Profile, surface: Surface) -> bool:
-    """Say what a download is and ask for it; no answer is no."""
-    lacking = absent(better, sources_here([better]))
-    surface.note(f"this machine can run profile {better.name}; what it lacks:")
-    for binding in lacking:
+def _wanted(profile: Profile, missing: Sequence[Binding], surface: Surface) -> bool:
+    """Say what a download is and ask for it, unless that was answered before; no answer is no."""
+    surface.note(f"profile {profile.name} needs weights that are not here:")
+    for binding in missing:
         surface.note(f"  {gigabytes([binding]):>7}  {', '.join(binding.sources)}  ({binding.licence})")
+    if surface.yes:
+        return True
     try:
-        question = f"Download {gigabytes(lacking)} for {better.name} now?"
+        question = f"Download {gigabytes(missing)} for {profile.name} now?"
         return Confirm.ask(question, console=surface.err, default=False)
     except EOFError:
         return False

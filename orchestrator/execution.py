@@ -37,7 +37,8 @@ from .under_way import UnderWay
 
 _POLL_SECONDS = 0.05
 _SLOW_SECONDS = 0.05
-"""From here on the log says that a step runs before it does, so that one that kills the process is known by name."""
+"""From here on the log says that a step runs before it does, so that one that kills the process is known by name. Of
+quicker ones it says so only when they run while the run is looked after: their end says as much."""
 
 
 class Execution:
@@ -123,10 +124,12 @@ class Execution:
     # Deciding: all of it under the lock
 
     def _look_after(self) -> None:
-        """Do what was asked of the control, and give up on calls that take too long."""
+        """Do what was asked of the control, give up on calls that take too long, and say what is still running."""
         with self._lanes.lock:
             self._under_way.steer()
             self._under_way.expire()
+            for piece in self._under_way.pieces:
+                self._announce(piece.job)
             self._launch()
 
     def _launch(self, add: Callable[[list[Task]], Task | None] | None = None) -> Task | None:
@@ -188,17 +191,25 @@ class Execution:
         job = piece.job
         self._under_way.pieces.add(piece)
         job.active += 1
-        if not job.computed:
-            job.computed = True
-            self.emit("step started", job.step.id, {"tool": job.step.tool})
+        if self._slow(job.step):
+            self._announce(job)
         if self._foresight.bindings:
             uses = self._lanes.foresee(self._run, *self._foresight.ahead(job.step, self._state))
             self._foresight.prefetch(uses, self._teller.of_models)
 
     def about_to_make(self, piece: Piece) -> None:
         """Make it known for good that a step runs, where that may matter; on the lane, outside of the lock."""
-        if self._careful or self._foresight.expected(piece.job.step.tool) > _SLOW_SECONDS:
+        if self._slow(piece.job.step):
             self._teller.keeper.flush()
+
+    def _slow(self, step: Step) -> bool:
+        """Say whether a step is to be known before it runs."""
+        return self._careful or self._foresight.expected(step.tool) > _SLOW_SECONDS
+
+    def _announce(self, job: Job) -> None:
+        if not job.announced:
+            job.announced = True
+            self.emit("step started", job.step.id, {"tool": job.step.tool})
 
     def take_in(self, piece: Piece, outcome: Outcome, seconds: float, *, alone: bool = False) -> Task | None:
         """Take in what one call gave, on the lane that made it; return what the lane goes on with, if that is known.

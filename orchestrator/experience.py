@@ -1,4 +1,4 @@
-"""What helped against what on this machine: learned from every repair, kept in the home folder.
+"""What helped on this machine, kept in the home folder: against a kind of finding, or in a kind of work.
 
 The best order in which to try things that help or not, each with its own chance and cost, is by chance per second.
 Until something is known of a kind of finding the order is that of the ladder.
@@ -29,7 +29,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class Odds:
-    """How one way of repair fared against one kind of finding."""
+    """How one way fared: of repair, against one kind of finding; or of doing one kind of work."""
 
     tries: float = 0.0
     helped: float = 0.0
@@ -38,7 +38,7 @@ class Odds:
 
 
 class Experience:
-    """Odds by kind of finding and way of repair. Safe from any thread; processes add to the same file."""
+    """Odds by kind and way, in one file. Safe from any thread; processes add to the same file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -63,7 +63,7 @@ class Experience:
             rows.execute("INSERT OR REPLACE INTO repairs VALUES (?, ?, ?, ?, ?)", line)
 
     def known(self, kind: str) -> dict[str, Odds]:
-        """Return the odds of every way that was tried against a kind of finding."""
+        """Return the odds of every way that was tried in one kind."""
         rows = self._database.rows("SELECT way, tries, helped, seconds FROM repairs WHERE kind = ?", kind)
         return {str(way): Odds(*map(float, figures)) for way, *figures in rows}  # type: ignore[arg-type]
 
@@ -84,6 +84,15 @@ class Experience:
             return chance / max(seconds, _LEAST_SECONDS)
 
         return sorted(items, key=worth, reverse=True)
+
+    def kinds(self) -> list[str]:
+        """Return every kind in which something was tried."""
+        return [str(kind) for (kind,) in self._database.rows("SELECT DISTINCT kind FROM repairs ORDER BY kind")]
+
+    def clear(self) -> int:
+        """Forget everything; return how many pairs of kind and way that were."""
+        with self._database.transaction() as rows:
+            return rows.execute("DELETE FROM repairs").rowcount
 
     def close(self) -> None:
         """Let go of the file; closing twice is harmless."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from itertools import islice
 
 from ..planners.plan import Step
@@ -32,14 +33,18 @@ class Foresight:
         self._known: dict[str, float] = {}
         tools = {step.tool: engine.catalogue[step.tool] for step in steps.values()}
         costs = {tool: self.expected(tool) for tool in tools}
-        self.rank = remaining_path(state.graph, {name: costs[step.tool] for name, step in steps.items()})
-        """Step → seconds from its start to the end of the run, along the longest way."""
+        self._costs = {name: costs[step.tool] for name, step in steps.items()}
+        self._graph = state.graph
         leases = {id: engine.leases(tool) for id, tool in tools.items() if tool.models}
         self._leases = {name: leases[step.tool] for name, step in steps.items() if step.tool in leases}
         self._left = dict.fromkeys(sorted(self._leases, key=lambda name: -self.rank[name]))
-        self._seconds = {name: costs[steps[name].tool] for name in self._leases}
         self.bindings = {lease: binding for each in leases.values() for lease, binding in each.items()}
         """Every model that the run needs, by the name of its lease; empty: none."""
+
+    @cached_property
+    def rank(self) -> Mapping[str, float]:
+        """Step → seconds from its start to the end of the run, along the longest way; a cached run never asks."""
+        return remaining_path(self._graph, self._costs)
 
     def expected(self, tool: str) -> float:
         """Return how many seconds a call of a tool will probably take."""
@@ -62,7 +67,7 @@ class Foresight:
             if name in state.ended or name in state.running:
                 del self._left[name]
             else:
-                steps.append((self._leases[name], self._seconds[name]))
+                steps.append((self._leases[name], self._costs[name]))
         return steps, self._leases.get(step.id, ()), self.expected(step.tool)
 
     def prefetch(self, uses: Mapping[str, float], listener: Listener) -> None:

@@ -20,8 +20,6 @@ from ..tools.catalogue import Catalogue
 from ..tools.detectors.routing import NONE, Route, route
 from ..tools.tool import Tool, Type
 
-_WIDENING = frozenset({"grow", "union"})
-"""Tools that select at least what they are given."""
 _FINE = frozenset({"face", "text", "code"})
 """Abilities (`routing.Route`) whose things are known by their detail: obscured, they are found no more."""
 _SHAPES = frozenset({"person", NONE})
@@ -105,7 +103,7 @@ def _searches(
         yield step, chosen
     elif boxes and tool.output.kind in ("Mask", "Detections"):
         yield from _searches(boxes, steps, catalogue, chosen or tool.output.kind == "Detections")
-    elif step.tool in _WIDENING and not _shrinks(step):
+    elif tool.widens and not _shrinks(step):
         for source in dict.fromkeys(source for argument, source in step.references if argument != "when"):
             yield from _searches(source, steps, catalogue, chosen)
 

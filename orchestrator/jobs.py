@@ -36,8 +36,8 @@ class Job:
     active: int = 0
     """Calls that are on a lane now."""
     seconds: float = 0.0
-    computed: bool = False
-    """Whether any call had to be made."""
+    announced: bool = False
+    """Whether the log says that it runs."""
     error: str | None = None
     stopped: str | None = None
     """Why it was given up, when it was."""

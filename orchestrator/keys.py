@@ -24,19 +24,19 @@ _encoder = json.JSONEncoder(
 
 
 class StepKey:
-    """The keys of all calls of one tool; `revisions` maps each capability to its weights."""
+    """The keys of all calls of one tool; `revisions` maps each capability to its weights, `ports` are its ports."""
 
-    def __init__(self, tool: str, version: int, revisions: Mapping[str, str]) -> None:
+    def __init__(self, tool: str, version: int, revisions: Mapping[str, str], ports: Sequence[str]) -> None:
         self._common = _encoder.encode([tool, version, dict(revisions)])
+        self._arriving = " ".join([f"{port}=%s" for port in ports])
 
-    def of(self, params: str, inputs: Mapping[str, Digests]) -> str:
+    def of(self, params: str, inputs: Sequence[Digests]) -> str:
         """Return 64 hex digits that name the result of a call.
 
-        `params` are what `written` gives; `inputs` maps each port, in the order of the names, to what is connected.
+        `params` are what `written` gives; `inputs` is what is connected to each port.
         """
-        arriving = " ".join([f"{port}={_digits(digests)}" for port, digests in inputs.items()])
         # None of the three contains the end of a line.
-        text = f"{self._common}\n{params}\n{arriving}"
+        text = f"{self._common}\n{params}\n{self._arriving % tuple([_digits(digests) for digests in inputs])}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -58,9 +58,10 @@ def _digits(digests: Digests) -> str:
 def revisions(tool: Tool, profile: Profile) -> dict[str, str]:
     """Return, for each model of `tool`, what identifies its weights and the precision they run in."""
     bound = {capability: profile.bindings.get(capability) for capability in tool.models}
-    return {capability: _revision(binding, profile) for capability, binding in bound.items() if binding}
+    return {capability: revision_of(binding, profile) for capability, binding in bound.items() if binding}
 
 
-def _revision(binding: Binding, profile: Profile) -> str:
+def revision_of(binding: Binding, profile: Profile) -> str:
+    """Return what identifies the weights of one model and the precision they run in."""
     options = json.dumps(binding.options, sort_keys=True, default=repr) if binding.options else ""
     return f"{binding.revision}:{profile.dtype}{options}"

@@ -1,15 +1,17 @@
 """What happened, in order: an append-only log of every run, the one truth that progress bars, history and resume read.
 
 Events have a sequence number per run, so that a late reader asks for what it has not seen yet. `append` costs no
-I/O; `flush` commits, and the I/O lane calls it all the time. A process that is killed loses a moment of its log,
-never the log. Each run belongs to the process that carries it out: one without an end whose process is dead was
-abandoned, and can be adopted.
+I/O; `flush` commits, and the I/O lane calls it all the time: what was appended between two of them is one page, since a
+row for each event would take longer than most of what a quick step does. A process that is killed loses a moment of
+its log, never the log. Each run belongs to the process that carries it out: one without an end whose process is dead
+was abandoned, and can be adopted.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import threading
 import time
 import uuid
@@ -23,17 +25,17 @@ from typing import Any, NamedTuple, cast
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from .database import Database, insert
+from .database import Database
 
 KEEP_RUNS = 500
 _SCHEMA = """
 CREATE TABLE runs (number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, request TEXT NOT NULL,
     started REAL NOT NULL, finished REAL, status TEXT NOT NULL,
     owner TEXT NOT NULL);
-CREATE TABLE events (run TEXT NOT NULL, sequence INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL, step TEXT,
-    facts TEXT NOT NULL, PRIMARY KEY (run, sequence)) WITHOUT ROWID
+CREATE TABLE pages (run TEXT NOT NULL, last INTEGER NOT NULL, events TEXT NOT NULL, PRIMARY KEY (run, last))
 """
-_VERSION = 2
+_VERSION = 3
+_ADD_PAGE = "INSERT INTO pages VALUES (?, ?, ?)"
 _INFO = "id, request, started, finished, status, owner"
 
 
@@ -96,16 +98,21 @@ class Log:
         event = Event(uuid.uuid4().hex[:12], 1, time.time(), "run started", None, facts or {})
         with self._database.transaction() as rows:
             # One transaction: a run that is known at all is known with what it takes to resume it.
-            rows.execute(
+            number = rows.execute(
                 "INSERT INTO runs (id, request, started, status, owner) VALUES (?, ?, ?, 'unfinished', ?)",
                 (event.run, request, event.at, _me()),
-            )
-            insert(rows, "events", [_row(event)])
-            old = "SELECT id FROM runs ORDER BY number DESC LIMIT -1 OFFSET ?"
-            rows.execute(f"DELETE FROM events WHERE run IN ({old})", (self._keep_runs,))
-            rows.execute(f"DELETE FROM runs WHERE id IN ({old})", (self._keep_runs,))
+            ).lastrowid
+            rows.execute(_ADD_PAGE, _page([event]))
+            self._forget_runs(rows, (number or 0) - self._keep_runs)
         self._sequences[event.run] = 1
         return event
+
+    @staticmethod
+    def _forget_runs(rows: sqlite3.Connection, last: int) -> None:
+        """Delete the runs up to a number; they are counted from 1, and only the oldest ever go."""
+        if last > 0:
+            rows.execute("DELETE FROM pages WHERE run IN (SELECT id FROM runs WHERE number <= ?)", (last,))
+            rows.execute("DELETE FROM runs WHERE number <= ?", (last,))
 
     def append(self, run: str, kind: str, step: str | None = None, facts: Mapping[str, Any] | None = None) -> Event:
         """Add an event to a run; it is durable after the next `flush`."""
@@ -144,11 +151,11 @@ class Log:
                 pending = {run: self._pending[run] for run in upto if run in self._pending}
                 number = {run: max(upto[run] - events[0].sequence + 1, 0) for run, events in pending.items()}
                 chosen = {run: events[: number[run]] for run, events in pending.items()}
-            lines = [_row(event) for events in chosen.values() for event in events]
-            if not lines and not also:
+            pages = [_page(events) for events in chosen.values() if events]
+            if not pages and not also:
                 return
             with self._database.transaction() as rows:
-                insert(rows, "events", lines)
+                rows.executemany(_ADD_PAGE, pages)
                 for statement, values in also:
                     rows.execute(statement, values)
             with self._lock:
@@ -170,17 +177,16 @@ class Log:
                 "UPDATE runs SET owner = ? WHERE id = ? AND owner = ? AND status = 'unfinished'",
                 (_me(), run.id, run.owner),
             ).rowcount
-            last = rows.execute("SELECT max(sequence) FROM events WHERE run = ?", (run.id,)).fetchone()[0]
+            last = rows.execute("SELECT max(last) FROM pages WHERE run = ?", (run.id,)).fetchone()[0]
         if changed:
             self._sequences[run.id] = last or 0
         return bool(changed)
 
     def replay(self, run: str, after: int = 0) -> list[Event]:
         """Return the committed events of a run with a sequence number above `after`, in order."""
-        query = (
-            "SELECT run, sequence, at, kind, step, facts FROM events WHERE run = ? AND sequence > ? ORDER BY sequence"
-        )
-        return [_read(row) for row in self._database.rows(query, run, after)]
+        query = "SELECT events FROM pages WHERE run = ? AND last > ? ORDER BY last"
+        pages = [json.loads(str(text)) for (text,) in self._database.rows(query, run, after)]
+        return [Event(run, *fields) for page in pages for fields in page if fields[0] > after]
 
     def runs(self) -> list[RunInfo]:
         """Return the kept runs, the latest first."""
@@ -193,21 +199,14 @@ class Log:
         self._database.close()
 
 
-def _row(event: Event) -> tuple[Any, ...]:
-    return (*event[:-1], _text(event.facts))
-
-
-def _text(facts: Mapping[str, Any]) -> str:
-    """Return facts as JSON; what is no plain value as its text."""
+def _page(events: Sequence[Event]) -> tuple[str, int, str]:
+    """Return the row for some events of one run; what is no plain value becomes its text."""
+    fields = [event[1:] for event in events]
     try:
-        return str(to_json(facts, fallback=str, inf_nan_mode="constants"), "utf-8")
+        text = str(to_json(fields, fallback=str, inf_nan_mode="constants"), "utf-8")
     except PydanticSerializationError:  # half a surrogate pair, in the name of a file or in what a model wrote
-        return json.dumps(facts, default=str)
-
-
-def _read(row: tuple[Any, ...]) -> Event:
-    run, sequence, at, kind, step, facts = row
-    return Event(run, sequence, at, kind, step, json.loads(facts))
+        text = json.dumps(fields, default=str)
+    return events[0].run, events[-1].sequence, text
 
 
 @cache

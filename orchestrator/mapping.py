@@ -74,7 +74,7 @@ def map_plan(
     """
     catalogue = catalogue or load_catalogue()
     choice = workers.choice if workers and profile == "auto" else choose_profile(profile)
-    chosen = choice.profile
+    chosen = choice.profile.settled()  # the same for every start
     if choice.better and not workers:  # of a cluster, whoever made the workers knows
         note(str(choice))
     named = mapped_input(plan, input, others or {})

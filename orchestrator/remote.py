@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..planners.plan import Plan
@@ -60,7 +60,8 @@ class Workers:
         self._slots: list[Slot] = []
         self._turn = threading.Condition()
         try:
-            self.choice = choose_for_cluster(self.ray, profile)
+            choice = choose_for_cluster(self.ray, profile)
+            self.choice = replace(choice, profile=choice.profile.settled())
             self._gpu = self.choice.profile.device.startswith("cuda")
             self._share, count = self._measure()
         except BaseException:

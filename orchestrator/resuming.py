@@ -15,7 +15,7 @@ from typing import Any
 from ..planners.plan import Plan, parse_plan
 from ..tools.errors import UsageError
 from ..tools.images import load_image
-from ..tools.values import Value
+from ..tools.values import KINDS, Value
 from .calls import Held, Result
 from .log import Event
 from .policy import Policy
@@ -26,6 +26,8 @@ PART_OF = "part of"
 """Note of a run that belongs to a greater work, which makes it again when it is gone on with: `diptych map`."""
 PROFILE_FILE = "profile file"
 """Fact of a run whose profile is none of the shipped ones: where it was read from."""
+BOUND = "models"
+"""Fact of a run whose profile offers several models for something: capability → revision of the one that was bound."""
 MOST_DEATHS = 2
 """A step that was running at so many deaths of the process is taken to be their cause."""
 
@@ -95,13 +97,18 @@ _GOING_ON = ("step progress", "step retried")
 
 
 def describe_inputs(inputs: Mapping[str, Result], files: Mapping[str, str], store: Store | None) -> dict[str, Any]:
-    """Return what the log has to know to find the inputs again; those that are no files are put into the store."""
+    """Return what the log has to know to find the inputs again: where a file lies, or the words and numbers themselves.
+
+    Pictures, and whatever else has arrays, are put into the store when they are no files.
+    """
     described: dict[str, Any] = {}
     for name, result in inputs.items():
         held = Held.of(result)
         described[name] = {"digests": list(held.digests), "many": held.many}
         if name in files and not held.many:
             described[name]["file"] = str(Path(files[name]).absolute())
+        elif (plain := _plain(held)) is not None:
+            described[name]["values"] = plain
         elif store is not None and not store.lasts(_input_key(held)):
             store.put(_input_key(held), result)
     return described
@@ -119,10 +126,19 @@ def _find(name: str, facts: Mapping[str, Any], store: Store) -> Result:
         if (image.digest,) != held.digests:
             raise UsageError(f"input {name!r}: {facts['file']!r} has changed since the run began; run it anew")
         return image
+    if "values" in facts:
+        values = tuple([KINDS[kind].join({}, plain) for kind, plain in facts["values"]])
+        return values if held.many else values[0]
     result = store.get(_input_key(held))
     if result is None:
         raise UsageError(f"input {name!r} was no file and is not kept any more; run it anew")
     return result
+
+
+def _plain(held: Held) -> list[tuple[str, dict[str, Any]]] | None:
+    """Return the kind and the facts of each value, or None when any of them has arrays beside its facts."""
+    parts = [(value.kind, *value.parts()) for value in held.values or ()]
+    return None if any([arrays for _, arrays, _ in parts]) else [(kind, facts) for kind, _, facts in parts]
 
 
 def _input_key(held: Held) -> str:

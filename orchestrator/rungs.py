@@ -109,16 +109,9 @@ def _halfway(param: Param, value: float) -> Iterator[tuple[str, float]]:
 
 def swap(at: Situation) -> Iterator[Candidate]:
     """Let another tool do the same: the edit, the selection under it, or the search."""
-    maker = at.maker
-    if maker is None:
-        return
     if at.finding.kind == "leaked":
         return
-    if at.finding.kind in ("missed", "not found"):
-        steps = at.searches(maker)
-    else:
-        steps = [*(step for step in at.above(maker) if not at.is_search(step)), maker]
-    for step in steps:
+    for step in at.answerable:
         for other, args in alternatives(step, at.catalogue):
             plan = with_step(at.plan, step.model_copy(update={"tool": other.id, "args": args}))
             change = f"{other.id!r} instead of {step.tool!r} in {step.id!r}"

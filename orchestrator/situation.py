@@ -76,6 +76,18 @@ class Situation:
         """Return those of them, or of the maker itself, that looked for something in a picture."""
         return [step for step in [maker, *self.above(maker)] if self.is_search(step)]
 
+    @property
+    def answerable(self) -> list[Step]:
+        """The steps whose fault it may be: the search for what was overlooked, else what selected and what edited."""
+        maker = self.maker
+        if maker is None:
+            return []
+        if self.finding.kind == "leaked":
+            return [maker]
+        if self.finding.kind in ("missed", "not found"):
+            return self.searches(maker)
+        return [*(step for step in self.above(maker) if not self.is_search(step)), maker]
+
     def is_search(self, step: Step) -> bool:
         tool = self.tool(step)
         return tool.output == Type("Detections") and "boxes" not in tool.ports

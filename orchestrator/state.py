@@ -52,7 +52,8 @@ class RunState:
         self._ready: dict[str, None] = {}
         self._all_well = True
         """Whether every step that has ended so far has a value."""
-        self._first = self._settle(nodes)
+        # Whatever waits for another step, and has no condition, has nothing to be looked at yet.
+        self._first = self._settle([n for n, node in nodes.items() if node.condition or not self.graph.before[n]])
 
     def begin(self) -> list[Ending]:
         """Return what ended before anything ran: conditions on inputs. Call it once, first."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..planners.plan import Plan
 from ..tools.catalogue import Catalogue, load_catalogue
-from ..tools.errors import Cancelled, PlanError, Problem, Refusal, ToolError
+from ..tools.errors import Cancelled, PlanError, Problem, Refusal, ToolError, UsageError
 from ..tools.measures.calibration import calibration_of
 from ..tools.profiles import Profile
 from ..tools.profiles.choosing import choose_profile
@@ -25,13 +25,15 @@ from .estimates import Estimates
 from .experience import Experience
 from .lanes import Lanes
 from .log import Event, Log
+from .merits import FILE as MERITS_FILE
+from .merits import Merits, choices
 from .planning import Limits, UnsupportedPlan
 from .policy import DEFAULT_POLICY, Control, Policy
 from .pool import ModelPool, device_budget_mb
 from .provenance import Provenance, describe
 from .refine import Bench, Replan, refine
 from .result import Result, Status, answer_of, checks_of
-from .resuming import PART_OF, PROFILE_FILE, Left, describe_inputs
+from .resuming import BOUND, PART_OF, PROFILE_FILE, Left, describe_inputs
 from .search import Repair, facts_of
 from .store import Store
 
@@ -85,6 +87,7 @@ class Shelf:
     log: Log
     estimates: Estimates
     experience: Experience
+    merits: Merits
 
 
 def shelf(home: str | Path | None) -> Shelf:
@@ -101,7 +104,8 @@ _opening = threading.Lock()
 @cache
 def _shelf(folder: Path) -> Shelf:
     estimates, experience = Estimates(folder / "estimates.db"), Experience(folder / "repairs.db")
-    return Shelf(Store(folder / "store"), Log(folder / "log.db"), estimates, experience)
+    merits = Merits(Experience(folder / MERITS_FILE))
+    return Shelf(Store(folder / "store"), Log(folder / "log.db"), estimates, experience, merits)
 
 
 def pool(device: str = "cpu", estimates: Estimates | None = None) -> ModelPool:
@@ -139,8 +143,11 @@ class Work:
         self._files = files
         self._catalogue = options.catalogue or load_catalogue()
         self._choice = choose_profile(options.profile)
-        self._profile = self._choice.profile
         self._shelf = shelf(options.home)
+        # The workers of a cluster have the models that they were made with.
+        bind = self._shelf.merits.bound if options.executor is here else Profile.settled
+        self._profile = bind(self._choice.profile)
+        self._witness = self._shelf.merits.witness(self._catalogue, self._profile, inputs)
         self._request = request
         self._given: Plan | None = None
         self._notes: dict[str, None] = {}
@@ -157,6 +164,7 @@ class Work:
         facts = {
             "profile": self._profile.name,
             **({PROFILE_FILE: self._profile.file} if self._profile.file else {}),
+            **({BOUND: chosen} if (chosen := choices(self._choice.profile, self._profile)) else {}),
             WHY_PROFILE: self._choice.reason,
             "policy": asdict(self._options.policy),
             "repair": facts_of(self._options.repair),
@@ -206,8 +214,17 @@ class Work:
         self._tell(run, "plan", {} if plan is self._given else {"plan": plan.document()})
         if plan is not self._given:
             self._shelf.log.flush(run=run)
-        first = self._result(plan, self._run(run, plan, self._options.control, left))
+        first = self._carried(run, plan, self._options.control, left)
         return self._repaired(run, first, left)
+
+    def _carried(self, run: str, plan: Plan, control: Control, left: Left | None) -> Result:
+        """Run a plan, and learn from what its checks say of the tools."""
+        result = self._result(plan, self._run(run, plan, control, left))
+        try:
+            self._witness.note(result)
+        except UsageError as error:  # the run has lost nothing
+            self._tell(run, "note", {"warning": str(error)})
+        return result
 
     def _repaired(self, run: str, first: Result, left: Left | None) -> Result:
         """Look at the checks of a result, and repair what they object to."""
@@ -219,7 +236,7 @@ class Work:
             limits_of(self._catalogue, self._profile),
             self._shelf.experience,
             options.control,
-            lambda plan, control: self._result(plan, self._run(run, plan, control, left)),
+            lambda plan, control: self._carried(run, plan, control, left),
             lambda kind, facts: self._tell(run, kind, facts),
             options.replan,
         )

@@ -4,7 +4,9 @@
     models--org--name/snapshots/COMMIT/…    its files, links to ../../blobs
 
 A checkpoint is complete when every model of it has its weights: a folder with a `config.json` holds safetensors, all
-parts of them that their index lists, and every part that `model_index.json` lists has its folder.
+parts of them that their index lists, and every part that `model_index.json` lists has its folder. A pipeline may keep
+several sets of them, and is complete for the variant that it is asked for: some parts have that one, the others, of
+which there is none, the plain one.
 """
 
 from __future__ import annotations
@@ -28,12 +30,12 @@ _PLAIN = (".json", ".txt", ".model", ".jinja")
 """Configurations, vocabularies and templates."""
 
 
-def present(source: str) -> bool:
-    """Say whether weights are here, whole, so that nothing has to be downloaded to use them."""
+def present(source: str, variant: str = "") -> bool:
+    """Say whether weights are here, whole, so that nothing has to be downloaded to use them (in that variant)."""
     if source.startswith("embedded:"):
         name = source.removeprefix("embedded:")
         return name in packaged() and packaged()[name].present
-    return source.startswith("tiny:") or Path(source).expanduser().exists() or snapshot(source) is not None
+    return source.startswith("tiny:") or Path(source).expanduser().exists() or snapshot(source, variant) is not None
 
 
 def on_hub(source: str) -> bool:
@@ -41,8 +43,8 @@ def on_hub(source: str) -> bool:
     return bool(_HUB_ID.fullmatch(source)) and not source.startswith(".") and not Path(source).expanduser().exists()
 
 
-def snapshot(source: str) -> Path | None:
-    """Return the folder in the cache that holds all of `org/name@revision`, or None."""
+def snapshot(source: str, variant: str = "") -> Path | None:
+    """Return the folder in the cache that holds all that a variant of `org/name@revision` needs, or None."""
     match = _HUB_ID.fullmatch(source)
     if match is None:
         return None
@@ -51,7 +53,7 @@ def snapshot(source: str) -> Path | None:
     reference = folder / "refs" / revision
     commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
     found = folder / "snapshots" / commit
-    return found if found.is_dir() and _complete(found) else None
+    return found if found.is_dir() and _complete(found, variant) else None
 
 
 def offline() -> bool:
@@ -112,8 +114,7 @@ def wanted_files(names: Iterable[str], variant: str = "") -> list[str]:
 
 
 def _weights(inside: Sequence[PurePosixPath], variant: str) -> list[PurePosixPath]:
-    read = {path: _WEIGHTS.fullmatch(path.name) for path in inside}
-    found = {path: match["variant"] or "" for path, match in read.items() if match}
+    found = {path: _variant(path.name) for path in inside if _WEIGHTS.fullmatch(path.name)}
     if not found:
         return [path for path in inside if path.suffix == ".safetensors"]
     wanted = f".{variant}" if variant and f".{variant}" in found.values() else ""
@@ -132,13 +133,19 @@ def _check_room(source: str, size: int) -> None:
         )
 
 
-def _complete(folder: Path) -> bool:
+def _complete(folder: Path, variant: str) -> bool:
     files = [path for path in folder.rglob("*") if not path.is_dir()]
     if not all(path.is_file() for path in files):  # a link to a blob that is gone
         return False
     try:
         parts = _parts(folder / "model_index.json")
-        return all((folder / part).is_dir() for part in parts) and _all_weighed(files, bool(parts), folder)
+        if not all((folder / part).is_dir() for part in parts):
+            return False
+        models = {path.parent for path in files if path.name == "config.json"} - ({folder} if parts else set())
+        held = [_variants(model) for model in models]
+        wanted = f".{variant}" if variant and parts else ""
+        enough = any(wanted in each for each in held) if models else any(p.suffix == ".safetensors" for p in files)
+        return enough and all(each & {"", wanted} for each in held)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # half-written or damaged
         return False
 
@@ -151,16 +158,16 @@ def _parts(index: Path) -> list[str]:
     return [name for name, about in listed.items() if isinstance(about, list) and about[0] is not None]
 
 
-def _all_weighed(files: Sequence[Path], pipeline: bool, root: Path) -> bool:
-    """Say whether every model among the files has all of its weights, and there are some."""
-    models = {path.parent for path in files if path.name == "config.json"} - ({root} if pipeline else set())
-    return all(_weighed(folder) for folder in models) and any(path.suffix == ".safetensors" for path in files)
-
-
-def _weighed(folder: Path) -> bool:
+def _variants(folder: Path) -> set[str]:
+    """Return the variants (`.fp16`; empty: plain) in which all weights of one model are here."""
     indexes = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob(_INDEX)]
     shards = [set(index["weight_map"].values()) for index in indexes]
-    if any(all((folder / name).is_file() for name in names) for names in shards):
-        return True
+    whole = [names for names in shards if all((folder / name).is_file() for name in names)]
     listed: set[str] = set().union(*shards)
-    return any(path.name not in listed for path in folder.glob("*.safetensors"))
+    single = {path.name for path in folder.glob("*.safetensors")} - listed
+    return {_variant(name) for name in single.union(*whole)}
+
+
+def _variant(name: str) -> str:
+    match = _WEIGHTS.fullmatch(name)
+    return (match["variant"] or "") if match else ""

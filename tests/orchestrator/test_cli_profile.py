@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
-from diptych.orchestrator import read_provenance, run_plan
+from diptych.orchestrator import Provenance, read_provenance, run_plan
 from diptych.orchestrator.api import history
+from diptych.orchestrator.provenance import write_image
 from diptych.planners.plan import parse_plan
 from diptych.tools.hardware import Card, Hardware
+from diptych.tools.images import load_image
 from diptych.tools.profiles import choosing
 from tests.hub_server import Hub, hub_server
 
@@ -161,6 +163,48 @@ def test_fetch_brings_what_a_profile_takes_from_the_hub(cli: Cli, tmp_path: Path
     cli.env["HF_HUB_OFFLINE"] = "1"
     done = cli("fetch", "--profile", "own.yaml")
     assert done.returncode == 1 and "'org/other' cannot be had from the hub" in done.stderr
+
+
+ASKING = {"id": "sort", "tool": "classify", "args": {"image": "$photo", "labels": ["cat", "dog"]}}
+OWN = "summary: x\ncapabilities: {classifier: {adapter: clip, source: org/name, download_mb: 5000, licence: MIT}}\n"
+
+
+@pytest.fixture
+def asking(cli: Cli) -> str:
+    """A workflow that needs a model from the hub; `own.yaml` says which."""
+    (cli.folder / "own.yaml").write_text(OWN)
+    return cli.workflow("ask.json", steps=[ASKING], outputs=["$sort"])
+
+
+def test_a_profile_that_is_named_is_not_downloaded_unasked(cli: Cli, hub: Hub, asking: str) -> None:
+    named = ["--profile", "own.yaml", "-o", "out.png"]
+    done = cli("run", "--workflow", asking, PHOTO, *named)
+    assert done.returncode == 2 and "'own' needs weights that are not here (5.0 GB); give --yes" in done.stderr
+    code, _, err = at_terminal(cli, b"n\n", "run", "--workflow", asking, PHOTO, *named)
+    assert code == 2 and "Download 5.0 GB for own now? [y/n] (n)" in err and "org/name (MIT)" in err
+    cli.env["DIPTYCH_PROFILE"] = "own.yaml"
+    done = cli("map", "--workflow", asking, "--out", "out", PHOTO)
+    assert done.returncode == 2 and "give --yes" in done.stderr and hub.asked == []
+    done = cli("run", "--workflow", cli.workflow(), PHOTO, *named)
+    assert done.returncode == 0 and hub.asked == [], "this one needs no model"
+
+
+def test_with_yes_or_a_persons_word_it_is(cli: Cli, hub: Hub, asking: str) -> None:
+    named = ["--profile", "own.yaml"]
+    done = cli("run", "--workflow", asking, PHOTO, "--yes", *named)
+    assert done.returncode == 1 and "org/name" in done.stderr, "what this hub serves is no model"
+    assert any(path.startswith("/org/name/resolve") for path in hub.asked)
+    hub.asked.clear()
+    code, _, err = at_terminal(cli, b"y\n", "run", "--workflow", asking, PHOTO, *named)
+    assert code == 1 and err.count("Download") == 1 and hub.asked != []
+
+
+def test_a_strangers_picture_downloads_nothing(cli: Cli, hub: Hub, asking: str) -> None:
+    plan = parse_plan({**json.loads((cli.folder / asking).read_text()), "outputs": ["$photo", "$sort"]})
+    write_image(load_image(PHOTO), cli.folder / "strange.png", Provenance(plan, "gpu-16gb"))
+    done = cli("replay", "strange.png", "--input", f"photo={PHOTO}", "-o", "again.png")
+    assert done.returncode == 2 and "profile 'gpu-16gb' needs weights that are not here (1.6 GB)" in done.stderr
+    assert hub.asked == [] and not (cli.folder / "again.png").exists()
 
 
 def test_from_python_it_is_a_note_and_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,18 @@ def test_events_tell_the_whole_run(tmp_path: Path) -> None:
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
 
 
+def test_a_step_is_announced_when_it_may_be_slow_or_proves_to_be(tmp_path: Path) -> None:
+    def announced(*lines: str) -> list[str | None]:
+        events: list[Event] = []
+        execute(plan(lines, "z"), tmp_path, on_event=events.append)
+        return [event.step for event in events if event.kind == "step started"]
+
+    quick = [f"q{i} lighten image=${f'q{i - 1}' if i else 'photo'} amount=1" for i in range(40)]
+    found = announced(*quick, "z slow image=$q39 parts=1")
+    assert found[0] == "q0" and found[-1] == "z" and len(found) < 20  # of both tools nothing is known at first
+    assert announced("z slow image=$photo parts=200") == ["z"]
+
+
 def test_a_damaged_blob_is_computed_again(tmp_path: Path) -> None:
     first = execute(plan(CHAIN, "c"), tmp_path)
     from diptych.orchestrator import work

@@ -119,6 +119,18 @@ def test_what_a_tool_declares_decides(declared: dict[str, Any], checks: list[str
     assert ("$b" in kept) == (not declared.get("reshapes"))
 
 
+@pytest.mark.parametrize("widens", [True, False])
+def test_a_tool_that_widens_a_mask_says_so(widens: bool) -> None:
+    @tool(family="segmenter", panel="plain", widens=widens)
+    def halo(mask: Mask) -> Mask:
+        """Select something around a selection."""
+        return mask
+
+    catalogue = Catalogue([*CATALOGUE.values(), halo.tool])
+    plan = edit("face", AREA, "h halo mask=m", "b blur image=photo mask=h")
+    assert [check.check for check in implied_checks(plan, catalogue)] == ["preserved", *["absent"] * widens]
+
+
 def test_steps_over_lists_promise_nothing() -> None:
     steps = [
         {"id": "parts", "tool": "crop_each", "args": {"image": "$photo", "boxes": "$d"}},

@@ -19,7 +19,7 @@ BASE: dict[str, Any] = {
 
 
 def step_key(*, params: Any, inputs: Any, **common: Any) -> str:
-    return StepKey(**common).of(written(params), inputs)
+    return StepKey(**common, ports=list(inputs)).of(written(params), list(inputs.values()))
 
 
 @pytest.mark.parametrize(

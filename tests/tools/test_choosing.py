@@ -11,7 +11,7 @@ import pytest
 from diptych.tools import hardware, hub_cache
 from diptych.tools.errors import UsageError
 from diptych.tools.hardware import Card, Hardware
-from diptych.tools.profiles import choosing, load_profile, profile_names
+from diptych.tools.profiles import Binding, Profile, choosing, load_profile, profile_names
 from diptych.tools.profiles.choosing import absent, choose, choose_profile, needed_mb, ranked
 
 PROFILES = [load_profile(name) for name in profile_names()]
@@ -90,7 +90,7 @@ def test_no_profile_fits() -> None:
 def test_auto_asks_the_hardware_and_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DIPTYCH_PROFILE")
     monkeypatch.setattr(choosing, "look", lambda: cuda(GB_24))
-    monkeypatch.setattr(choosing, "present", lambda source: source in sources("gpu-16gb"))
+    monkeypatch.setattr(choosing, "present", lambda source, variant: source in sources("gpu-16gb"))
     choice = choose_profile()
     assert choice.profile.name == "gpu-16gb" and choice.better is load_profile("gpu-24gb")
     assert choose_profile("embedded").reason == "it was asked for"
@@ -177,7 +177,9 @@ PIPELINE = ["model_index.json", "unet/config.json", "vae/config.json", "vae/mode
         (["config.json", "model.safetensors.index.json", *PARTS], True),
         (["config.json", "model.safetensors.index.json", PARTS[0]], False),
         (["config.json", "model.safetensors.index.json", PARTS[0], f"{PARTS[1]}!"], False),
-        ([*PIPELINE, "unet/model.fp16.safetensors"], True),
+        ([*PIPELINE, "unet/model.safetensors"], True),
+        ([*PIPELINE, "unet/model.fp16.safetensors"], False),
+        (["config.json", "model.fp16.safetensors"], False),
         ([*PIPELINE, "unet/model.safetensors.index.json", *(f"unet/{part}" for part in PARTS)], True),
         ([*PIPELINE, "unet/model.safetensors.index.json", f"unet/{PARTS[0]}"], False),
         (PIPELINE, False),
@@ -194,6 +196,34 @@ def test_weights_are_here_when_they_are_whole(
     assert hub_cache.present("org/name") == whole
     assert hub_cache.snapshot(f"org/name@{COMMIT}") == (snapshot if whole else None)
     assert not hub_cache.present("org/name@v2") and not hub_cache.present("org/other")
+
+
+@pytest.mark.parametrize(
+    ("files", "whole"),
+    [
+        ([*PIPELINE, "unet/model.fp16.safetensors"], True),
+        ([*PIPELINE, "unet/model.fp16.safetensors", "vae/model.fp16.safetensors"], True),
+        ([*PIPELINE, "unet/model.safetensors"], False),
+        ([*PIPELINE, "unet/model.fp16.safetensors!"], False),
+        ([*PIPELINE, "unet/model.bf16.safetensors", "vae/model.fp16.safetensors"], False),
+        (["config.json", "model.safetensors"], True),
+    ],
+    ids=["a part without", "all parts", "only plain", "a broken link", "another one", "no pipeline"],
+)
+def test_a_variant_is_here_when_the_parts_that_have_it_are(
+    files: list[str], whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    cached(tmp_path, files)
+    assert hub_cache.present("org/name", "fp16") == whole
+
+
+def test_one_source_in_two_variants_is_here_when_both_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    plain, half = (Binding("eraser", "x", "org/name", options=options) for options in ({}, {"variant": "fp16"}))
+    both, only = (Profile("p", "", bindings={b.variant: b for b in bound}) for bound in ([plain, half], [half]))
+    cached(tmp_path, [*PIPELINE, "unet/model.fp16.safetensors"])
+    assert (choosing.sources_here([only]), choosing.sources_here([both])) == ({"org/name"}, set())
 
 
 def test_a_damaged_index_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
-import numpy as np
-
+from ..colors import LUMA
 from ..detectors.photo import PhotoDetector
 from ..model import Captioner
 from ..values import Detections, Image, Text
@@ -44,7 +43,7 @@ def _shape(image: Image) -> str:
     form = (
         "square" if abs(width - height) < 0.05 * max(width, height) else "landscape" if width > height else "portrait"
     )
-    light = float(image.rgb.mean(axis=(0, 1)) @ np.array([0.299, 0.587, 0.114]))
+    light = float(image.rgb.mean(axis=(0, 1)) @ LUMA)
     tone = "dark " if light < _DARK else "bright " if light > _BRIGHT else ""
     return f"A {tone}{form} image of {width} × {height} pixels."
 

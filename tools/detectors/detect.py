@@ -37,7 +37,8 @@ def detect(image: Image, query: Query, *, detector: Detector) -> Detections:
 
 
 @detect.batched
-def _(calls: Sequence[Mapping[str, Any]]) -> list[Detections]:
+def detected(calls: Sequence[Mapping[str, Any]]) -> list[Detections]:
+    """Detect the query of each call in its image."""
     detector: Detector = calls[0]["detector"]
     return detector.detect_many([call["image"] for call in calls], [call["query"] for call in calls])
 

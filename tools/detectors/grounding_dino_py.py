@@ -6,14 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from .. import hub, tensors
-from ..batching import alike
 from ..errors import ToolError
-from ..model import Detector
-from ..values import Detections, Image
-from .phrases import detections
+from ..values import Image
+from .grounding import Grounding, Search, Seen
 
 _SIDES = (800, 1333)
 """Shorter side at which the network sees an image, and the most for the longer one, in pixels."""
@@ -22,31 +20,22 @@ _TRANSFORMERS = "grounding-dino"
 """`model_type` of a folder in the layout of transformers."""
 
 
-class _Search(NamedTuple):
-    image: Image
-    query: str
-    phrase: str
-    """The query as the network reads it."""
-
-
 class _Loaded(NamedTuple):
     model: Any
     tokenizer: Any
     sides: tuple[int, int]
 
 
-class GroundingDinoPy(hub.Movable, Detector):
+class GroundingDinoPy(Grounding):
     """Grounding DINO as its authors' package runs it; an image passes the backbone once for all its phrases.
 
     Weights are those of the package in safetensors with a BERT beside them, `{network: …, text: …}`, or one folder
     of `GroundingDinoForObjectDetection` of transformers, which holds both.
     """
 
-    memory_mb: ClassVar[int] = 1500
-
     def __init__(self, loaded: _Loaded, threshold: float) -> None:
-        self._model, self._tokenizer, self._sides = loaded
-        self._threshold = threshold
+        super().__init__(loaded.model, loaded.tokenizer, loaded.model.max_text_len, threshold)
+        self._sides = loaded.sides
         self._memo = hub.Memo(2)
 
     @classmethod
@@ -69,51 +58,17 @@ class GroundingDinoPy(hub.Movable, Detector):
         loaded = _of_parts(source) if isinstance(source, Mapping) else _of_one_folder(source)
         return cls(loaded._replace(model=loaded.model.to(place)), threshold)
 
-    def detect(self, image: Image, query: str) -> Detections:
-        """Return what `query` names, surest first. Raises ToolError for an empty phrase or NaN."""
-        return self._pass([_Search(image, query, self._phrase(query))])[0]
-
-    def detect_many(self, images: Sequence[Image], queries: Sequence[str]) -> list[Detections]:
-        """Detect one query in each image; images of one size with phrases of one length pass the network together."""
-        searches = [_Search(*pair, self._phrase(pair[1])) for pair in zip(images, queries, strict=True)]
-        found: dict[int, Detections] = {}
-        for places in alike(searches, lambda search: (search.image.size_wh, len(self._ids(search.phrase)))):
-            found.update(zip(places, self._pass([searches[place] for place in places]), strict=True))
-        return [found[place] for place in range(len(searches))]
-
-    def _ids(self, phrase: str) -> list[int]:
-        ids: list[int] = self._tokenizer(phrase)["input_ids"]
-        return ids
-
-    def _phrase(self, query: str) -> str:
-        # A period ends a phrase for this model: one inside would make it look for two things.
-        phrase = query.lower().replace(".", " ").strip()
-        return hub.fitted(self._tokenizer, phrase, self._model.max_text_len - 1, "phrase") + "."
-
-    def _pass(self, searches: Sequence[_Search]) -> list[Detections]:
-        """Send images of one size, and phrases of one length, through the network."""
+    def _see(self, searches: Sequence[Search]) -> Seen:
         import torch
 
-        from .grounding_dino_network import Seen
+        from .grounding_dino_network import Seen as Images
 
         with torch.inference_mode():
-            seen = [self._memo.get(image, partial(self._see, image)) for image, _, _ in searches]
-            output = self._model(Seen.together(seen), captions=[phrase for _, _, phrase in searches])
-        # Places beyond the phrase are -inf.
-        scores = hub.checked(output["pred_logits"], "the detector").sigmoid().amax(dim=-1)  # (B, N), tokens before
-        return [
-            detections(
-                output["pred_boxes"][place],
-                scores[place],
-                query,
-                square_wh=image.size_wh,
-                size_wh=image.size_wh,
-                threshold=self._threshold,
-            )
-            for place, (image, query, _) in enumerate(searches)
-        ]
+            seen = [self._memo.get(image, partial(self._encode, image)) for image, _, _ in searches]
+            output = self._model(Images.together(seen), captions=[phrase for _, _, phrase in searches])
+        return Seen(output["pred_logits"], output["pred_boxes"])
 
-    def _see(self, image: Image) -> Any:
+    def _encode(self, image: Image) -> Any:
         from groundingdino.datasets.transforms import resize
         from PIL import Image as PIL
         from torchvision.transforms import functional

@@ -10,12 +10,19 @@ from ..hub import checked
 from ..values import Detections
 from .boxes import clipped, distinct
 
-_SAME = 0.8
-"""Overlap from which two boxes are one object seen twice."""
+ONE_OBJECT = 0.8
+"""Intersection over union from which on two boxes are one object seen twice."""
 
 
 def detections(
-    boxes: Any, scores: Any, query: str, *, square_wh: tuple[int, int], size_wh: tuple[int, int], threshold: float
+    boxes: Any,
+    scores: Any,
+    query: str,
+    *,
+    square_wh: tuple[int, int],
+    size_wh: tuple[int, int],
+    threshold: float,
+    same: float = ONE_OBJECT,
 ) -> Detections:
     """Return the boxes whose score is at least `threshold`, each object once, labelled with `query`.
 
@@ -28,5 +35,5 @@ def detections(
     xyxy = clipped(corners * np.tile(np.asarray(square_wh, np.float32), 2), size_wh)
     visible = (xyxy[:, 2:] > xyxy[:, :2]).all(axis=1) & (certainty >= threshold)
     xyxy, certainty = xyxy[visible], certainty[visible]
-    kept = distinct(xyxy, certainty, _SAME)
+    kept = distinct(xyxy, certainty, same)
     return Detections(xyxy[kept], (query,) * len(kept), certainty[kept], query)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..colors import parse_color
+from ..colors import means_color
 from ..errors import ToolError
 from ..model import TextEmbedder
 from ..values.base import Array
@@ -107,17 +107,9 @@ def _split_color(phrase: str) -> tuple[str, str]:
     for length in range(min(3, len(words)), 0, -1):
         for start in range(len(words) - length + 1):
             run = " ".join(words[start : start + length])
-            if all(map(_is_color, {run, words[start + length - 1]})):  # "dark blue", not "green car".
+            if all(map(means_color, {run, words[start + length - 1]})):  # "dark blue", not "green car".
                 return run, " ".join(words[:start] + words[start + length :])
     return "", phrase
-
-
-def _is_color(text: str) -> bool:
-    try:
-        parse_color(text)
-    except ValueError:
-        return False
-    return True
 
 
 def refusal(query: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import import_module, metadata
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from ..errors import UsageError
+from ..fingerprints import identified
 from ..model import Model
 from ..tiny.words import unknown_words
 from ..tool import Tool
@@ -57,6 +58,19 @@ class Binding:
     download_mb: int = 0
     memory_mb: int = 0
     options: dict[str, Any] = field(default_factory=dict)
+    others: tuple[Binding, ...] = ()
+    """What could be bound in its place, should its weights be here and it be measured to do better."""
+
+    @classmethod
+    def of(cls, capability: str, facts: Mapping[str, Any]) -> Binding:
+        """Return the binding that a profile file describes. Raises TypeError for a fact that there is not."""
+        others = tuple(cls.of(capability, other) for other in facts.get("others", ()))
+        return cls(**{**facts, "capability": capability, "others": others})
+
+    @property
+    def offered(self) -> tuple[Binding, ...]:
+        """Itself and what could be bound in its place, each alone, in the order of the profile."""
+        return (replace(self, others=()), *self.others) if self.others else (self,)
 
     @property
     def sources(self) -> list[str]:
@@ -64,9 +78,14 @@ class Binding:
         return list(self.source.values()) if isinstance(self.source, dict) else [self.source] * bool(self.source)
 
     @property
+    def variant(self) -> str:
+        """Which of the sets of files that a repository keeps is used; empty: the plain one."""
+        return str(self.options.get("variant") or "")
+
+    @property
     def revision(self) -> str:
         """What identifies the weights in a cache key."""
-        return f"{self.adapter}:{','.join(sorted(self.sources))}"
+        return f"{self.adapter}:{','.join(sorted(map(identified, self.sources)))}"
 
     @cached_property
     def model(self) -> type[Model]:
@@ -87,6 +106,13 @@ class Profile:
     bindings: Mapping[str, Binding] = field(default_factory=dict)
     file: str = ""
     """Where it was read from; empty for a shipped one, which its name is enough for."""
+
+    def settled(self, pick: Callable[[Sequence[Binding]], Binding] = lambda offered: offered[0]) -> Profile:
+        """Return the profile with one model for each capability: what `pick` takes where several are offered."""
+        if not any(binding.others for binding in self.bindings.values()):
+            return self
+        bindings = {name: pick(each.offered) if each.others else each for name, each in self.bindings.items()}
+        return replace(self, bindings=bindings)
 
     def objection(self, tool: Tool, params: Mapping[str, Any]) -> str | None:
         """Say what this profile lacks to call `tool` with these parameters, or None when it can.
@@ -129,7 +155,7 @@ def load_profile(name: str) -> Profile:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         capabilities = document.pop("capabilities")
-        bindings = {c: Binding(capability=c, **facts) for c, facts in capabilities.items()}
+        bindings = {capability: Binding.of(capability, facts) for capability, facts in capabilities.items()}
         return Profile(name=path.stem, bindings=bindings, file=str(path.absolute()) if own else "", **document)
     except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
         raise UsageError(f"profile {name!r} cannot be read: {error}") from None

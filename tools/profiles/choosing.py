@@ -89,13 +89,20 @@ def needed_mb(profile: Profile) -> int:
 
 def absent(profile: Profile, here: Collection[str]) -> list[Binding]:
     """Return one binding for each set of weights that a profile needs and that is not among those `here`."""
-    needing = [binding for binding in profile.bindings.values() if not set(binding.sources) <= set(here)]
+    return lacking(profile.bindings.values(), here)
+
+
+def lacking(bindings: Iterable[Binding], here: Collection[str]) -> list[Binding]:
+    """Return one of the bindings for each set of weights that is not among those `here`."""
+    needing = [binding for binding in bindings if not set(binding.sources) <= set(here)]
     return list({tuple(binding.sources): binding for binding in needing}.values())
 
 
 def sources_here(profiles: Iterable[Profile]) -> set[str]:
-    """Return those weights of the profiles that are in the caches, whole."""
-    return {s for profile in profiles for binding in profile.bindings.values() for s in binding.sources if present(s)}
+    """Return those weights of the profiles that are in the caches, whole, in every variant that is asked for."""
+    bindings = [binding for profile in profiles for binding in profile.bindings.values()]
+    asked = {(source, binding.variant) for binding in bindings for source in binding.sources}
+    return {source for source, _ in asked} - {source for source, variant in asked if not present(source, variant)}
 
 
 def gigabytes(bindings: Sequence[Binding]) -> str:

@@ -19,7 +19,7 @@ def invert(mask: Mask) -> Mask:
     return Mask(~mask.selected)
 
 
-@tool(family="segmenter", panel="plain")
+@tool(family="segmenter", panel="plain", widens=True)
 def grow(mask: Mask, percent: Annotated[float, Field(ge=-50, le=50)] = 1.0) -> Mask:
     """Widen the selection on all sides, in percent of the image's shorter side; negative shrinks it."""
     if percent == 0:
@@ -30,7 +30,7 @@ def grow(mask: Mask, percent: Annotated[float, Field(ge=-50, le=50)] = 1.0) -> M
     return Mask(~_widen(~mask.selected, radius))
 
 
-@tool(family="segmenter", panel="plain")
+@tool(family="segmenter", panel="plain", widens=True)
 def union(a: Mask, b: Mask) -> Mask:
     """Select what either mask selects."""
     _same_size(a, b)

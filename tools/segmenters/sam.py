@@ -9,11 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .. import hub
-from ..detectors.boxes import clipped
-from ..errors import ToolError
 from ..model import Segmenter
 from ..values import Detections, Image, Mask
 from ..values.base import Array
+from .boxed import mask_of, within
 
 CLASSES = {"sam": "SamModel", "sam2": "Sam2Model", "sam2_video": "Sam2Model"}
 """Architecture in a checkpoint's config → class of transformers; the image half of a video model is used."""
@@ -62,7 +61,7 @@ class Sam(hub.Movable, Segmenter):
 
     def segment_many(self, images: Sequence[Image], boxes: Sequence[Detections]) -> list[Mask]:
         """Cut each image's own objects out; images that are not known yet pass the encoder together."""
-        inside = [_inside(*pair) for pair in zip(images, boxes, strict=True)]
+        inside = [within(*pair) for pair in zip(images, boxes, strict=True)]
         seen = self._seen(images)
         return [self._cut_out(*each) for each in zip(images, seen, inside, boxes, strict=True)]
 
@@ -72,9 +71,7 @@ class Sam(hub.Movable, Segmenter):
         for start in range(0, len(xyxy), _AT_ONCE):
             for logits in self._decode(seen, xyxy[start : start + _AT_ONCE], image.size_wh):
                 selected |= _at_size(logits, seen, image.size_wh)
-        if not selected.any():
-            raise ToolError(f"found no object in the boxes of {boxes.query or 'the objects'!r}", hint="use 'region'")
-        return Mask(selected)
+        return mask_of(selected, boxes)
 
     def _seen(self, images: Sequence[Image]) -> list[Seen]:
         """Return the images after the encoder, each of them encoded once."""
@@ -112,16 +109,6 @@ class Sam(hub.Movable, Segmenter):
         with torch.inference_mode():
             output = self._model(image_embeddings=embeddings, input_boxes=prompts, multimask_output=False)
         return hub.checked(output.pred_masks[0, :, 0], "the segmenter").float()
-
-
-def _inside(image: Image, boxes: Detections) -> Array:
-    """Return the boxes (N, 4) as far as they lie in the image. Raises ToolError when none does."""
-    xyxy = clipped(boxes.xyxy, image.size_wh)
-    xyxy = xyxy[(xyxy[:, 2:] > xyxy[:, :2]).all(axis=1)]
-    if not len(xyxy):
-        width, height = image.size_wh
-        raise ToolError(f"no box lies inside the image of {width}×{height}", hint="find the boxes in this image")
-    return xyxy
 
 
 def _one_of(embeddings: Any, place: int) -> Any:

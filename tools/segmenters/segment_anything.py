@@ -9,11 +9,11 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from .. import hub, tensors
-from ..detectors.boxes import clipped
 from ..errors import ToolError
 from ..model import Segmenter
 from ..values import Detections, Image, Mask
 from ..values.base import Array
+from .boxed import mask_of, within
 
 _AT_ONCE = 32
 """Boxes decoded in one pass."""
@@ -96,10 +96,7 @@ class SegmentAnything(hub.Movable, Segmenter):
         import torch
 
         width, height = image.size_wh
-        xyxy = clipped(boxes.xyxy, image.size_wh)
-        xyxy = xyxy[(xyxy[:, 2:] > xyxy[:, :2]).all(axis=1)]
-        if not len(xyxy):
-            raise ToolError(f"no box lies inside the image of {width}×{height}", hint="find the boxes in this image")
+        xyxy = within(image, boxes)
         selected = np.zeros((height, width), np.bool_)
         with torch.inference_mode():
             seen: _Seen = self._memo.get(image, lambda: self._encode(image))
@@ -108,9 +105,7 @@ class SegmentAnything(hub.Movable, Segmenter):
                 for logits in self._decode(seen, xyxy[start : start + _AT_ONCE], (height, width)):
                     plane = self._model.postprocess_masks(logits[None], seen.input_hw, (height, width))
                     selected |= (plane[0, 0] > self._model.mask_threshold).cpu().numpy()
-        if not selected.any():
-            raise ToolError(f"found no object in the boxes of {boxes.query or 'the objects'!r}", hint="use 'region'")
-        return Mask(selected)
+        return mask_of(selected, boxes)
 
     def _encode(self, image: Image) -> _Seen:
         import torch
