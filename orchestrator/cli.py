@@ -135,6 +135,9 @@ def plan_command(
     set_: Settings = None,
     svg: Annotated[Path | None, typer.Option("--svg", help="Draw the plan into this file.")] = None,
     save: Annotated[Path | None, typer.Option("--save", help="Write the plan as a workflow file.")] = None,
+    catalogue: Annotated[
+        Path | None, typer.Option("--catalogue", help="Plan with the tools that this JSON file describes.")
+    ] = None,
     profile: ProfileName = "auto",
     planner: PlannerName = "embedded",
     json: Json = False,
@@ -146,7 +149,7 @@ def plan_command(
     words, pictures = _words_and_pictures(request, images, workflow)
     given = cli_work.parse_inputs(input or [])
     job = cli_work.Job(words, pictures, None, profile, planner, workflow, given, settings=parse_settings(set_ or []))
-    return cli_plan.show(job, _surface, svg=svg, save=save)
+    return cli_plan.show(job, _surface, svg=svg, save=save, tools=catalogue)
 
 
 @app.command("replay")

@@ -32,7 +32,7 @@ def replay(file: Path, job: Job, surface: Surface) -> int:
     record = replace(record, plan=with_settings(record.plan, job.settings, load_catalogue()))
     profile = check_profile(job.profile if job.profile != "auto" else _trusted_profile(record))
     check_plan(record.plan, profile)
-    surface.show(plan_table(record.plan))
+    surface.show(plan_table(record.plan, load_catalogue()))
     if job.out is None:
         surface.note("nothing was run; give -o FILE.png to run it again")
         surface.emit({**plan_document(record.plan), "seconds": surface.seconds})

@@ -12,18 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from ..planners.plan import Plan, Step
-from ..tools.catalogue import Catalogue, load_catalogue
+from ..tools.catalogue import Catalogue
 from ..tools.profiles import Profile
 from ..tools.tool import Param, Port, Tool
 from .doctor import Examination
 from .forecast import PreviewedStep
 
 
-def plan_table(plan: Plan, forecast: Sequence[PreviewedStep] = ()) -> Group:
+def plan_table(plan: Plan, catalogue: Catalogue, forecast: Sequence[PreviewedStep] = ()) -> Group:
     """Return a plan as a table of steps and checks, with what each will cost where that is known."""
     known = {entry.step: entry for entry in forecast}
     table = _table("step", "tool", "arguments", "gives", *(["time", "memory"] if known else []))
-    catalogue = load_catalogue()
     checks = {step.id for step in plan.checked_steps()}
     for step in (*plan.steps, *plan.checked_steps()):
         tool = catalogue.get(step.tool)

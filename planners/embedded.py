@@ -23,10 +23,13 @@ from ..tools.values import Image
 from ..tools.weights import home, locate
 from .adapter_gguf import convert_adapter
 from .copying import words_of
+from .external import ADAPTER as EXTERNAL
+from .external import is_external, told
 from .line_grammar import LineGrammar
 from .notation import read_steps
 from .plan import Plan
 from .planner import Turn, as_text, input_names
+from .retrieval import narrowed
 from .spelling import mend
 from .usage import count_answer, count_seconds
 from .validate import validate
@@ -35,6 +38,8 @@ BASE = "embedded:smollm2-135m-instruct"
 ADAPTER = Path(__file__).parent / "adapter" / "planner.safetensors"
 CONTEXT = 4096
 """Tokens of request and plan together."""
+MOST_TOLD = 16
+"""Tools that the model is told of: more make it slow and no better."""
 TRIES = 10
 """First the most likely answer, then samples at rising temperature."""
 
@@ -43,6 +48,11 @@ def prompt_text(request: str, inputs: Sequence[str]) -> str:
     """Return what the model is given: the names of the input images, and the request."""
     words = " ".join(request.replace("<|", "< |").split())
     return f"<|im_start|>user\n{' '.join(inputs) or 'none'}: {words}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def system_text(told: str) -> str:
+    """Return the part of a prompt that tells the model something before the first request."""
+    return f"<|im_start|>system\n{told.replace('<|', '< |')}<|im_end|>\n"
 
 
 class EmbeddedPlanner:
@@ -84,7 +94,13 @@ class EmbeddedPlanner:
         raise PlanError(found)
 
     def complete(self, request: str, inputs: Sequence[str], catalogue: Catalogue, *, attempt: int = 0) -> str:
-        """Return the shorthand that the model writes; see `complete`."""
+        """Return the shorthand that the model writes; see `complete`.
+
+        With a catalogue that is not ours it has the adapter for these, and is told the tools nearest to the request.
+        """
+        if is_external(catalogue):
+            chosen = narrowed(request, catalogue, MOST_TOLD)
+            return complete(EXTERNAL, request, inputs, chosen, attempt=attempt, told=told(chosen))
         return complete(self._adapter, request, inputs, catalogue, attempt=attempt)
 
 
@@ -95,17 +111,17 @@ def complete(
     catalogue: Catalogue,
     *,
     attempt: int = 0,
-    preamble: str = "",
+    told: str = "",
 ) -> str:
     """Return what the model, with or without an adapter, writes under the catalogue's grammar.
 
     Attempt 0 is greedy; later ones are sampled, with the attempt as seed, ever more freely. What is clearly a typing
-    error in the request is mended first. `preamble` is what a model without an adapter is told before it.
+    error in the request is mended first. `told` is what a model that does not know the catalogue is told before it.
     """
     if words_of(request) is not None:
         request = mend(request)
     grammar = LineGrammar(inputs, catalogue, request)
-    prompt = prompt_text(preamble + request, inputs)
+    prompt = (system_text(told) if told else "") + prompt_text(request, inputs)
     text, asked, answered = "", 0, 0
     while rules := grammar.rules():
         answer = _ask(adapter, prompt + text, rules, attempt, stop=["<|im_end|>", "\n"])

@@ -18,6 +18,7 @@ The Catalogue that comes out is like any other: validation, schema, shorthand, g
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -26,8 +27,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..tools.catalogue import Catalogue
 from ..tools.errors import ToolError, UsageError
 from ..tools.tool import Family, Param, Port, Tool, Type
+from .notation import arguments
 
+ADAPTER = Path(__file__).parent / "adapter" / "external.safetensors"
+"""What the embedded planner plans with where a catalogue is not ours: it has learnt to read descriptions."""
 MAX_BYTES = 2_000_000
+_LONGEST_SUMMARY = 160
+"""Characters of a description that a small model is told."""
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_ELSEWHERE = "a catalogue file"
 _KIND = r"[A-Z][A-Za-z0-9]{0,31}"
 _PLAIN: dict[str, Any] = {"text": str, "number": float, "integer": int, "boolean": bool, "texts": list[str]}
 _FAMILY_OF: dict[str, Family] = {
@@ -112,6 +120,31 @@ def load_external(path: str | Path) -> Catalogue:
     return external(document)
 
 
+def is_external(catalogue: Catalogue) -> bool:
+    """Whether some of the tools come from a catalogue file."""
+    return any(tool.function.__module__ == _ELSEWHERE for tool in catalogue.values())
+
+
+def told(catalogue: Catalogue) -> str:
+    """Return what a model that does not know a catalogue is told before the request: its tools, one a line."""
+    return "\n".join(["Write the request as calls of these tools:", *map(_line, catalogue.values())])
+
+
+def _line(tool: Tool) -> str:
+    required = [name for name, argument in arguments(tool) if argument.required]
+    return f"{tool.id} {' '.join(required)} - {_brief(tool.summary)}"
+
+
+def _brief(summary: str) -> str:
+    """Return as many sentences of a description as are short together, at least one, cut off where it is long."""
+    brief = ""
+    for sentence in _SENTENCE.split(summary):
+        if brief and len(brief) + len(sentence) >= _LONGEST_SUMMARY:
+            break
+        brief = f"{brief} {sentence}".strip()
+    return brief if len(brief) <= 2 * _LONGEST_SUMMARY else brief[: 2 * _LONGEST_SUMMARY].rsplit(" ", 1)[0] + " …"
+
+
 def _tool(entry: ExternalTool) -> Tool:
     ports = {i.name: Port(i.name, _type(i.type), i.required) for i in entry.inputs if i.type not in _PLAIN}
     params = {i.name: _param(i) for i in entry.inputs if i.type in _PLAIN}
@@ -146,5 +179,5 @@ def _not_here(name: str) -> Any:
     def call(**arguments: Any) -> NoReturn:
         raise ToolError(f"the tool {name!r} comes from a catalogue file: it can be planned with, not run")
 
-    call.__module__, call.__qualname__ = "a catalogue file", name
+    call.__module__, call.__qualname__ = _ELSEWHERE, name
     return call

@@ -42,19 +42,52 @@ class Examples(Protocol):
 
 
 @dataclass(frozen=True)
+class Batch:
+    """What one step learns from: T tokens in each of B rows."""
+
+    tokens: Any
+    """int64 (B, T)."""
+    attention: Any
+    """int64 (B, T), 0 where there is nothing; or what is added to the attention, (B, 1, T, T)."""
+    answers: Any
+    """bool (B, T): what is to be learnt to write."""
+    examples: int
+    positions: Any = None
+    """int64 (B, T); where it is None they are counted from 0."""
+
+
+Batches = Callable[[int, Any], Iterator[Batch]]
+"""(seed, tokenizer) → batches without end."""
+
+
+def alike(examples: Callable[[int], Examples], size: int = BATCH) -> Batches:
+    """Return the batches of so many examples of about the same length."""
+
+    def batches(seed: int, tokenizer: Any) -> Iterator[Batch]:
+        source = examples(seed)
+        drawn = iter(source)
+        while True:
+            pool = sorted((encode(next(drawn), tokenizer) for _ in range(size * 24)), key=lambda pair: len(pair[0]))
+            pool = [pair for pair in pool if len(pair[0]) <= 320]
+            groups = [pool[i : i + size] for i in range(0, len(pool) - size + 1, size)]
+            source.draw.shuffle(groups)
+            yield from map(_padded, groups)
+
+    return batches
+
+
+@dataclass(frozen=True)
 class Course:
     """What an adapter is taught."""
 
     adapter: Path
     """Where the adapter ships; its name is that of the file that training writes."""
-    examples: Callable[[int], Examples]
-    """Seed → what is learnt from."""
+    batches: Batches
     state: str = "state"
     """First part of the name of what a resumed training needs."""
-    batch: int = BATCH
 
 
-PLANNING = Course(ADAPTER, lambda seed: Composer(load_catalogue(), seed))
+PLANNING = Course(ADAPTER, alike(lambda seed: Composer(load_catalogue(), seed)))
 
 
 def base_folder() -> Path:
@@ -83,34 +116,31 @@ def encode(example: Example, tokenizer: Any) -> tuple[list[int], int]:
     return prompt + answer, len(prompt)
 
 
-def batches(composer: Examples, tokenizer: Any, size: int = BATCH) -> Iterator[list[tuple[list[int], int]]]:
-    """Yield batches of encoded examples of about the same length, for ever."""
-    examples = iter(composer)
-    while True:
-        pool = sorted((encode(next(examples), tokenizer) for _ in range(size * 24)), key=lambda pair: len(pair[0]))
-        pool = [pair for pair in pool if len(pair[0]) <= 320]
-        groups = [pool[i : i + size] for i in range(0, len(pool) - size + 1, size)]
-        composer.draw.shuffle(groups)
-        yield from groups
+def _padded(group: list[tuple[list[int], int]]) -> Batch:
+    import torch
+
+    width = max(len(ids) for ids, _ in group)
+    tokens = torch.zeros(len(group), width, dtype=torch.long)
+    mask = torch.zeros(len(group), width, dtype=torch.long)
+    answers = torch.zeros(len(group), width, dtype=torch.bool)
+    for row, (ids, prompt) in enumerate(group):
+        tokens[row, : len(ids)] = torch.tensor(ids)
+        mask[row, : len(ids)] = 1
+        answers[row, prompt : len(ids)] = True
+    return Batch(tokens, mask, answers, len(group))
 
 
-def loss_of(model: Any, batch: list[tuple[list[int], int]]) -> Any:
+def loss_of(model: Any, batch: Batch) -> Any:
     """Return the mean cross entropy over the answer tokens of a batch."""
     import torch
 
-    width = max(len(ids) for ids, _ in batch)
-    tokens = torch.zeros(len(batch), width, dtype=torch.long)
-    mask = torch.zeros(len(batch), width, dtype=torch.long)
-    wanted = torch.zeros(len(batch), width, dtype=torch.bool)
-    for row, (ids, prompt) in enumerate(batch):
-        tokens[row, : len(ids)] = torch.tensor(ids)
-        mask[row, : len(ids)] = 1
-        wanted[row, prompt : len(ids)] = True
     inner = model.base_model.model
+    attention = batch.attention if batch.attention.dim() == 2 else batch.attention.to(inner.dtype)
     with torch.autocast("cpu", torch.bfloat16, enabled=inner.dtype == torch.bfloat16):
-        hidden = inner.model(input_ids=tokens, attention_mask=mask).last_hidden_state[:, :-1]  # (B, T-1, D)
-        logits = inner.lm_head(hidden[wanted[:, 1:]])  # (answer tokens, V)
-    return torch.nn.functional.cross_entropy(logits.float(), tokens[:, 1:][wanted[:, 1:]])
+        seen = inner.model(input_ids=batch.tokens, attention_mask=attention, position_ids=batch.positions)
+        hidden = seen.last_hidden_state[:, :-1]  # (B, T-1, D)
+        logits = inner.lm_head(hidden[batch.answers[:, 1:]])  # (answer tokens, V)
+    return torch.nn.functional.cross_entropy(logits.float(), batch.tokens[:, 1:][batch.answers[:, 1:]])
 
 
 def rate_at(progress: float, peak: float = PEAK_RATE) -> float:
@@ -190,7 +220,7 @@ def train(
     optimizer = torch.optim.AdamW(weights, lr=PEAK_RATE, weight_decay=0.01, betas=(0.9, 0.98))
     before = _training_of(start) if start else ""
     state = _Progress.load(home() / "training" / f"{course.state}-{seed}.pt", model, optimizer)
-    stream = batches(course.examples(seed + state.rounds), tokenizer, course.batch)
+    stream = course.batches(seed + state.rounds, tokenizer)
     saved = time.monotonic()
     while state.examples < examples:
         for group in optimizer.param_groups:
@@ -201,7 +231,7 @@ def train(
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        state.count(len(batch), sum(len(ids) for ids, _ in batch), float(loss.detach()))
+        state.count(batch, float(loss.detach()))
         if state.steps % 25 == 0:
             print(f"examples {state.examples}  tokens {state.tokens}  loss {state.loss:.4f}", flush=True)
         if time.monotonic() - saved > 300:
@@ -235,10 +265,10 @@ class _Progress:
             progress.rounds += 1000
         return progress
 
-    def count(self, examples: int, tokens: int, loss: float) -> None:
+    def count(self, batch: Batch, loss: float) -> None:
         self.steps += 1
-        self.examples += examples
-        self.tokens += tokens
+        self.examples += batch.examples
+        self.tokens += int((batch.tokens != 0).sum())
         self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
 
     def counts(self) -> dict[str, float]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from ..checklist_reader import ADAPTER
 from .checklists import ChecklistComposer
-from .train import Course, main
+from .train import Course, alike, main
 
-READING = Course(ADAPTER, ChecklistComposer, state="checklist", batch=8)
+READING = Course(ADAPTER, alike(ChecklistComposer, 8), state="checklist")
 
 if __name__ == "__main__":
     main(READING, examples=3000)
