@@ -26,6 +26,8 @@ THRESHOLD = 0.3
 """Least score of a box in the figures."""
 _RARE = 12.0
 """Weight of a patch that answers for an object: most do not."""
+_SCALE, _SHIFT = 9.0, -0.5
+"""Where what the likeness of a patch and a phrase is multiplied with, and what is added to it before, begin."""
 
 
 class OwlRecipe(Recipe):
@@ -41,7 +43,7 @@ class OwlRecipe(Recipe):
         model = t.Owlv2ForObjectDetection(
             t.Owlv2Config(text_config=text_config(), vision_config=VISION, projection_dim=WIDTH)
         )
-        return _with_clip(model)
+        return _with_clip(_with_quiet_heads(model))
 
     def loaded(self, folder: Path) -> Any:
         import torch
@@ -94,6 +96,22 @@ class OwlRecipe(Recipe):
 
         found = detection(Owl.load(str(folder), threshold=0.0), scenes, THRESHOLD)
         return {f"OWLv2, {name}": value for name, value in found.items()}
+
+
+def _with_quiet_heads(network: Any) -> Any:
+    """Let the heads of an OWLv2 begin quietly, each box as its patch. They come with weights of spread 1, from which
+    nothing is learnt: every box and every score is at an end of its range.
+    """
+    import torch
+
+    for part in network.modules():
+        if isinstance(part, torch.nn.Linear) and part.weight.std() > 0.5:
+            torch.nn.init.xavier_uniform_(part.weight)
+    torch.nn.init.zeros_(network.box_head.dense2.weight)
+    for part, start in ((network.class_head.logit_scale, _SCALE), (network.class_head.logit_shift, _SHIFT)):
+        torch.nn.init.zeros_(part.weight)
+        torch.nn.init.constant_(part.bias, start)
+    return network
 
 
 def _with_clip(network: Any) -> Any:
