@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from math import comb
 
+from ..planners.plan import Plan
 from .situation import Candidate
 from .verdicts import Checked, Finding
 
@@ -46,19 +47,19 @@ class Prospects:
             self._help[1] += 1
 
     def ordered(
-        self, ladders: Sequence[Choice], best: Checked, calls: Callable[[Candidate], int], left: int
+        self, ladders: Sequence[Choice], best: Checked, calls: Callable[[Plan], int], left: int
     ) -> list[Choice]:
         """Return what may be tried, the most promising first; as it is where no picture can be drawn anew.
 
-        `calls` says how many calls of generators a candidate takes, `left` how many there may still be. Repairs of
+        `calls` says how many calls of generators a plan takes, `left` how many there may still be. Repairs of
         several findings take turns, each way of each of them once.
         """
         anew = {choice[1].plan.to_json(): choice for choice in ladders if choice[1].anew}
         if not anew:
             return list(ladders)
         mending = _in_turns([choice for choice in ladders if not choice[1].anew])
-        free = [choice for choice in mending if not calls(choice[1])]
-        drawing = [choice for choice in mending if calls(choice[1])]
+        free = [choice for choice in mending if not calls(choice[1].plan)]
+        drawing = [choice for choice in mending if calls(choice[1].plan)]
         held = things(best)
         mended, redrawn = chances(
             len(held) - sum(held), len(held), min(left, _AHEAD), self._rate(self._help), self._rate(self._hold)

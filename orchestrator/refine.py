@@ -151,8 +151,7 @@ class Climb:
     def _mending(self, wrong: Sequence[Finding]) -> Iterator[tuple[Finding, Candidate]]:
         ladders = [(finding, candidate) for finding in wrong for candidate in self._ladder(finding)]
         left = min(self._repair.tries - len(self.attempts), self._repair.generator_calls - self._calls)
-        calls = lambda candidate: self._generator_calls(candidate.plan)  # noqa: E731
-        for finding, candidate in self._prospects.ordered(ladders, self.best, calls, left):
+        for finding, candidate in self._prospects.ordered(ladders, self.best, self._generator_calls, left):
             if (finding.id, candidate.way) not in self._judge.given_up and self._possible(candidate.plan):
                 yield finding, candidate
 

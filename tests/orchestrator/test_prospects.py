@@ -101,7 +101,7 @@ def test_what_draws_nothing_comes_first_and_findings_take_turns() -> None:
     free = mended(5, "local recolor")
     choices = [(one, mended(1)), (one, mended(2)), (one, drawn(1)), (two, mended(3)), (two, drawn(1)), (two, free)]
     best = checked(*[True] * 8, False)
-    ordered = Prospects(best).ordered(choices, best, lambda each: 0 if each is free else 1, 4)
+    ordered = Prospects(best).ordered(choices, best, lambda each: 0 if each is free.plan else 1, 4)
     changes = [candidate.change for _, candidate in ordered]
     assert changes == ["local recolor 5", "local redraw 1", "local redraw 3", "local redraw 2", "seed 1"]
 
