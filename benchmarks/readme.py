@@ -77,7 +77,7 @@ def evaluation(found: dict[str, Any]) -> list[str]:
     figures = {"held-out": "exact", "gta": "node_f1", "taskbench": "valid"}
     by_set: dict[str, dict[str, Any]] = {}
     for row in found["rows"]:
-        by_set.setdefault(row["set"], {})["embedded" if row["planner"] == "told" else row["planner"]] = row
+        by_set.setdefault(row["set"], {})[row["planner"]] = row
     lines = ["| set | figure | " + " | ".join(ways.values()) + " |", "|---" * (len(ways) + 2) + "|"]
     for name, rows in by_set.items():
         figure = figures.get(name, "job")

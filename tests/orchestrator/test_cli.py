@@ -162,6 +162,19 @@ def test_plan_shows_draws_and_runs_nothing(cli: Cli) -> None:
     assert answer["outputs"] == [] and answer["steps"][0]["step"] == "gray"
 
 
+def test_a_plan_may_be_one_of_tools_that_a_file_describes(cli: Cli) -> None:
+    catalogue = str(Path(__file__).parents[2] / "examples" / "catalogues" / "errands.json")
+    done = cli("plan", "what does the sign say?", PHOTO, "--catalogue", catalogue, "--svg", "plan.svg", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert [step["tool"] for step in answer["plan"]["steps"]] == ["TextScanner"] and answer["steps"] == []
+    assert "TextScanner" in (cli.folder / "plan.svg").read_text()
+    both = cli("plan", "--workflow", cli.workflow(), PHOTO, "--catalogue", catalogue)
+    assert both.returncode == 2 and "leave one of them out" in both.stderr
+    missing = cli("plan", "what does the sign say?", PHOTO, "--catalogue", "none.json")
+    assert missing.returncode == 2 and "'none.json' cannot be read" in missing.stderr
+
+
 def test_report_is_written(cli: Cli) -> None:
     cli("run", "--workflow", cli.workflow(), PHOTO, "-o", "out.png", "--report", "out.html")
     assert "make it gray" in (cli.folder / "out.html").read_text()
