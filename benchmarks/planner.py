@@ -16,7 +16,7 @@ from typing import Any
 
 from diptych.planners.embedded import ADAPTER, TRIES, EmbeddedPlanner, complete
 from diptych.planners.evaluation.contenders import told
-from diptych.planners.training.compose import Example
+from diptych.planners.training.clauses import Example
 from diptych.planners.training.evaluate import held_out, measure, outcome
 from diptych.tools.catalogue import load_catalogue
 

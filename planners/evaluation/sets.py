@@ -22,7 +22,8 @@ from ..external import external
 from ..notation import read_steps
 from ..plan import Plan
 from ..planner import input_names
-from ..training.compose import Composer, Example
+from ..training.clauses import Example
+from ..training.compose import Composer
 from .alike import alike
 from .items import Answer, Item, Wanted, data_file
 from .jobs import answers, does, job_for, ways_of

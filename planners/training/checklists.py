@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ..checklist import write_checklist
 from ..checklist_reader import INPUT
-from .compose import Example
+from .clauses import Example
 from .long_prompts import long_prompt
 from .prompt_words import PromptWords
 from .short_prompts import short_prompt

@@ -5,30 +5,18 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
 from ...tools.catalogue import Catalogue
 from ..notation import write_steps
 from ..planner import input_names
 from .banks import holdout, phrases
+from .clauses import Clause, Example
 from .draft import Draft
-from .followups import (
-    ANY_OF_THEM,
-    BOXED,
-    COUNTERS,
-    FINDERS,
-    NOTHING_ELSE,
-    OTHERWISE,
-    OVER,
-    POINTING,
-    READERS,
-    point_back,
-)
+from .followups import NOTHING_ELSE, OTHERWISE
 from .intents import FINAL, INTENTS, QUESTIONS, enough
 from .joining import (
     ALIKE,
-    AND,
     BESIDE,
     EMPHASIS,
     JOINERS,
@@ -44,42 +32,10 @@ from .joining import (
     with_story,
 )
 from .noise import misspell, punctuate, strip_marks, wrap
-from .slots import POINTING_BLANKS, Filler, Slot, Target, aim, query_of
-from .speech import again, complaining, corrected, introduced, listed, pronoun_of
-
-
-@dataclass(frozen=True)
-class Example:
-    """One training pair."""
-
-    request: str
-    inputs: tuple[str, ...]
-    answer: str
-    """The shorthand of the plan, or a `refuse` or `ask` line."""
-    kinds: tuple[str, ...]
-    """The intents it is made of."""
-
-
-@dataclass
-class Clause:
-    kind: str
-    text: str
-    slots: dict[str, Slot] = field(default_factory=dict)
-    joins: bool = True
-
-
-def _meaning(line: str) -> tuple[str, str, dict[str, Slot]]:
-    """Return (request, intent, slots) of a line like `efface le chien => remove | o=dog`."""
-    request, _, meaning = line.partition("=>")
-    kind, _, filling = meaning.partition("|")
-    slots: dict[str, Slot] = {}
-    for part in filling.split(","):
-        name, _, value = (piece.strip() for piece in part.partition("="))
-        if name in POINTING_BLANKS:
-            slots[name] = Slot(value, Target("background") if value == "background" else aim(value))
-        elif name:
-            slots[name] = Slot(value, int(value) if value.isdigit() else value)
-    return request.strip(), kind.strip(), slots
+from .pointing import counted, pointing
+from .slots import Filler, Slot, Target
+from .speech import again, complaining, corrected, introduced, listed
+from .translated import foreign, foreign_compound
 
 
 class Composer:
@@ -103,12 +59,12 @@ class Composer:
             self.conditional,
             self.refusal,
             self.unclear,
-            self.foreign,
+            partial(foreign, self),
             self.several,
-            self.pointing,
-            self.counted,
+            partial(pointing, self),
+            partial(counted, self),
             self.complement,
-            self.foreign_compound,
+            partial(foreign_compound, self),
             partial(listed, self),
             partial(corrected, self),
             partial(introduced, self),
@@ -125,7 +81,7 @@ class Composer:
         kind = self.kind_of(list(INTENTS))
         clause = self.clause(kind)
         bare = "prompt" in clause.slots and clause.text.startswith(clause.slots["prompt"].text)
-        inputs = () if bare else self._inputs([kind], clause.text)  # beside a photo, a bare description says nothing
+        inputs = () if bare else self.inputs([kind], clause.text)  # beside a photo, a bare description says nothing
         draft = Draft(f"${inputs[0]}" if inputs else None)
         self.build(clause, draft, inputs)
         text = clause.text if kind in QUESTIONS or bare else self.framed(clause.text)
@@ -145,7 +101,7 @@ class Composer:
         if first:
             kinds[0] = first
         clauses = [self.clause(kind, joins=True) for kind in self.apart(kinds)]
-        inputs = () if first else self._inputs([c.kind for c in clauses], " ".join(c.text for c in clauses))
+        inputs = () if first else self.inputs([c.kind for c in clauses], " ".join(c.text for c in clauses))
         draft = Draft(f"${inputs[0]}" if inputs else None)
         for clause in clauses:
             self.build(clause, draft, inputs)
@@ -169,7 +125,7 @@ class Composer:
         else:
             rest = Slot(self.draw.choice(REST), Target("except", parts=(thing.value,)))
         second = self.clause(self.kind_of([kind for kind in PARTIAL if kind != first.kind]), joins=True, t=rest)
-        inputs = self._inputs([first.kind])
+        inputs = self.inputs([first.kind])
         draft = Draft(f"${inputs[0]}")
         self.build(first, draft, inputs)
         self.build(second, draft, inputs)
@@ -185,13 +141,13 @@ class Composer:
         simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS]
         clause = self.clause(self.kind_of(simple), joins=True)
         subject = self.filler.fill("bare" if negative else "any")
-        inputs = self._inputs([clause.kind])
+        inputs = self.inputs([clause.kind])
         draft = Draft(f"${inputs[0]}")
         found = draft.add("exists", boxes=subject.value.boxes(draft))
         draft.when = f"not {found}" if negative else found
         self.build(clause, draft, inputs)
         text = frame.removeprefix("! ").format(any=subject.text, bare=subject.text, clause=clause.text)
-        text += self._otherwise(draft, inputs) if frame.endswith("{clause}") else ""
+        text += self.otherwise(draft, inputs) if frame.endswith("{clause}") else ""
         return self.finish(text, inputs, draft, ["if_not" if negative else "if_then", clause.kind])
 
     def _counting(self) -> Example:
@@ -201,7 +157,7 @@ class Composer:
         simple = [k for k in INTENTS if INTENTS[k].inputs == 1 and k not in FINAL | QUESTIONS]
         clause = self.clause(self.kind_of(simple), joins=True)
         slots = {name: self.filler.fill(name) for name in ("n", "more", "least") if f"{{{name}}}" in frame}
-        inputs = self._inputs([clause.kind])
+        inputs = self.inputs([clause.kind])
         draft = Draft(f"${inputs[0]}")
         found = enough(draft, slots)
         draft.when = f"not {found}" if few else found
@@ -209,55 +165,7 @@ class Composer:
         text = frame.format(**{name: slot.text for name, slot in slots.items()}, clause=clause.text)
         return self.finish(text, inputs, draft, ["if_fewer" if few else "if_at_least", clause.kind])
 
-    def pointing(self) -> Example:
-        """Name a thing, then point back at it: `find the faces and blur them`, `pixelate them if there are any`."""
-        if self.draw.random() < 0.25:
-            return self._read_first()
-        thing = self.filler.object()
-        kind = self.draw.choice(list(POINTING))
-        pronoun = pronoun_of(thing.text)
-        words = self.draw.choice(POINTING[kind])
-        inputs = self._inputs([kind])
-        draft = Draft(f"${inputs[0]}")
-        if self.draw.random() < 0.7:
-            text = self.draw.choice(FINDERS).format(o=thing.text) + words.format(it=pronoun)
-            point_back(kind, draft, thing)
-            return self.finish(self.framed(text), inputs, draft, ["pointing", kind])
-        draft.when = draft.add("exists", boxes=thing.value.boxes(draft))
-        point_back(kind, draft, thing)
-        if "{it}" in words and self.draw.random() < 0.6:
-            text = words.format(it=thing.text) + self.draw.choice(ANY_OF_THEM)
-        else:
-            text = f"if there is {query_of(thing.text)}, {words.format(it=pronoun)}"
-        text += self._otherwise(draft, inputs)
-        return self.finish(text, inputs, draft, ["pointing", "if_then"])
-
-    def _read_first(self) -> Example:
-        """Read words or a code, then do something to them: `read the sign and cover it`."""
-        code = self.draw.random() < 0.4
-        phrase = self.filler.entry("codes" if code else "texts")
-        thing = Slot(phrase, aim(phrase))
-        kind = self.draw.choice(list(OVER))
-        inputs = self._inputs([kind])
-        draft = Draft(f"${inputs[0]}")
-        draft.add("read_code" if code else "read", image=draft.source)
-        point_back(kind, draft, thing)
-        pronoun = self.draw.choice(["it", "it", "them", thing.text])
-        text = self.draw.choice(READERS).format(o=phrase) + self.draw.choice(OVER[kind]).format(it=pronoun)
-        return self.finish(self.framed(text), inputs, draft, ["pointing", kind])
-
-    def counted(self) -> Example:
-        """An edit of things, and how many of them there are."""
-        clause = self.clause(self.draw.choice(BOXED), joins=True)
-        inputs = self._inputs([clause.kind])
-        draft = Draft(f"${inputs[0]}")
-        self.build(clause, draft, inputs)
-        if draft.last_boxes:
-            clause.text += self.draw.choice([" and ", ", ", ". ", " and then "]) + self.draw.choice(COUNTERS)
-            draft.add("count", boxes=draft.last_boxes)
-        return self.finish(self.framed(clause.text), inputs, draft, ["counted", clause.kind])
-
-    def _otherwise(self, draft: Draft, inputs: tuple[str, ...]) -> str:
+    def otherwise(self, draft: Draft, inputs: tuple[str, ...]) -> str:
         """Now and then, what happens when the condition does not hold."""
         roll = self.draw.random()
         if roll < 0.35 and draft.when and not draft.when.startswith("not "):
@@ -331,35 +239,6 @@ class Composer:
         request, _, question = self.filler.entry("ask").partition("=>")
         return self._answer(request.strip(), f'ask "{question.strip()}"\n', ["ask"])
 
-    def foreign(self) -> Example:
-        """A request in another European language."""
-        line = self._translated() if self.draw.random() < 0.5 else self.filler.entry("foreign")
-        request, kind, slots = _meaning(line)
-        inputs = self._inputs([kind])
-        draft = Draft(f"${inputs[0]}")
-        self.build(Clause(kind, request, slots), draft, inputs)
-        return self.finish(request, inputs, draft, ["foreign", kind])
-
-    def foreign_compound(self) -> Example:
-        """Two wishes in one sentence of another language."""
-        language = self.draw.choice(list(AND))
-        clauses = [_meaning(self._translated(language)) for _ in range(2)]
-        inputs = self._inputs([kind for _, kind, _ in clauses])
-        draft = Draft(f"${inputs[0]}")
-        for request, kind, slots in clauses:
-            self.build(Clause(kind, request, slots), draft, inputs)
-        text = self.draw.choice(AND[language]).join(request for request, _, _ in clauses)
-        return self.finish(text, inputs, draft, ["foreign", "foreign_compound"])
-
-    def _translated(self, language: str = "") -> str:
-        """Return a line as in `foreign`, put together from a frame and a thing of the same language."""
-        frames = holdout(phrases()["foreign_frames"], "foreign_frames", test=self.test)
-        frame = self.draw.choice([line for line in frames if line.startswith(language)] or frames)
-        language, _, frame = frame.partition("|")
-        things = [line for line in phrases()["foreign_things"] if line.startswith(language)]
-        words, _, english = self.draw.choice(things).partition("|")[2].partition("=>")
-        return f"{frame.strip().format(x=words.strip())}={english.strip()}"
-
     # Parts
 
     def clause(self, kind: str, *, joins: bool = False, last: str = "", **given: Slot) -> Clause:
@@ -415,7 +294,7 @@ class Composer:
         often = {} if self.test else EMPHASIS
         return self.draw.choices(kinds, weights=[INTENTS[kind].weight * often.get(kind, 1.0) for kind in kinds])[0]
 
-    def _inputs(self, kinds: list[str], text: str = "") -> tuple[str, ...]:
+    def inputs(self, kinds: list[str], text: str = "") -> tuple[str, ...]:
         """Return the names of as many inputs as the clauses need, or as the words speak of."""
         needed = max((INTENTS[kind].inputs for kind in kinds), default=1)
         if needed == 0:

@@ -16,7 +16,8 @@ from ..evaluation.scores import f1, facts_of
 from ..notation import read_steps
 from ..plan import Plan
 from ..validate import validate
-from .compose import Composer, Example
+from .clauses import Example
+from .compose import Composer
 
 HELD_OUT_SEED = 2026
 Answer = Callable[[str, Sequence[str]], str]

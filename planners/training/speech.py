@@ -12,7 +12,8 @@ from .joining import JOINERS
 from .slots import Slot, Target, query_of
 
 if TYPE_CHECKING:
-    from .compose import Clause, Composer, Example
+    from .clauses import Clause, Example
+    from .compose import Composer
 
 ENDING_IN_A_THING = (
     "blur",

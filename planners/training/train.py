@@ -23,7 +23,8 @@ from typing import Any, Protocol
 from ...tools.catalogue import load_catalogue
 from ...tools.weights import home, locate
 from ..embedded import ADAPTER, BASE, prompt_text
-from .compose import Composer, Example
+from .clauses import Example
+from .compose import Composer
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 RANK = 16

@@ -10,7 +10,8 @@ import pytest
 from diptych.planners.notation import read_steps, write_steps
 from diptych.planners.plan import Step
 from diptych.planners.training.banks import holdout, phrases
-from diptych.planners.training.compose import Composer, Example
+from diptych.planners.training.clauses import Example
+from diptych.planners.training.compose import Composer
 from diptych.planners.training.draft import Draft
 from diptych.planners.training.evaluate import measure, outcome
 from diptych.planners.training.intents import INTENTS
