@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from itertools import islice
 
 import pytest
@@ -19,6 +20,7 @@ from diptych.planners.training.joining import AND, in_a_row
 from diptych.planners.training.noise import ORDERS, WRAPS, misspell, strip_marks, wrap
 from diptych.planners.training.slots import Filler, Slot, Target, query_of
 from diptych.planners.training.speech import again, complaining, corrected, introduced, listed, pronoun_of
+from diptych.planners.training.translated import foreign_compound
 from diptych.tools.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()
@@ -107,15 +109,15 @@ def test_measure_counts_failures_as_zero() -> None:
     assert (broken["valid"], broken["exact"], broken["node_f1"]) == (0.0, 0.0, 0.0)
 
 
-def made(sort: str, count: int = 40) -> list[tuple[Example, list[Step]]]:
+def made(sort: Callable[[Composer], Example], count: int = 40) -> list[tuple[Example, list[Step]]]:
     """Examples of one sort with their steps."""
     composer = Composer(CATALOGUE, 21)
-    examples = [getattr(composer, sort)() for _ in range(count)]
+    examples = [sort(composer) for _ in range(count)]
     return [(e, read_steps(e.answer, e.inputs, CATALOGUE)[0]) for e in examples]
 
 
 def test_the_rest_of_a_thing_is_all_but_the_thing() -> None:
-    for example, steps in made("complement"):
+    for example, steps in made(Composer.complement):
         masks = [step.args["mask"] for step in steps if step.args.get("mask") and step.tool != "invert"]
         inverted = {f"${step.id}": step.args["mask"] for step in steps if step.tool == "invert"}
         first, second = masks
@@ -123,7 +125,7 @@ def test_the_rest_of_a_thing_is_all_but_the_thing() -> None:
 
 
 def test_a_count_as_a_condition_holds_from_the_number_that_was_said() -> None:
-    for example, steps in made("_counting"):
+    for example, steps in made(Composer._counting):
         exists = next(step for step in steps if step.tool == "exists")
         edits = [step for step in steps if step.when]
         said = {int(word) for word in example.request.split() if word.isdigit() and int(word) < 12}
@@ -134,7 +136,7 @@ def test_a_count_as_a_condition_holds_from_the_number_that_was_said() -> None:
 def test_two_wishes_in_another_language_are_of_one_language() -> None:
     languages = {line.partition("|")[0].strip() for line in phrases()["foreign_frames"]}
     assert set(AND) <= languages
-    for example, steps in made("foreign_compound"):
+    for example, steps in made(foreign_compound):
         assert len([step for step in steps if CATALOGUE[step.tool].output.kind != "Mask"]) >= 2, example
 
 
