@@ -106,12 +106,15 @@ def zero_shot(model: Clip, scenes: Sequence[Scene]) -> dict[str, float]:
     }
 
 
-def detection(model: Detector, scenes: Sequence[Scene], least: float) -> dict[str, float]:
+def detection(
+    model: Detector, scenes: Sequence[Scene], least: float, pictures: Sequence[Picture] | None = None
+) -> dict[str, float]:
     """Return AP50 over all phrases, and how often exactly the right objects have a score of `least` or more.
 
-    Two phrases are asked of each scene: one that names something in it, and one that names nothing.
+    Two phrases are asked of each scene: one that names something in it, and one that names nothing. `pictures` are
+    what the scenes look like, where that is not as they are rendered.
     """
-    pictures = [render(scene) for scene in scenes]
+    pictures = pictures or [render(scene) for scene in scenes]
     asked = [pair for scene in scenes for pair in asked_of(scene)]
     twice = [picture for picture in pictures for _ in range(2)]
     found = model.detect_many([picture.image for picture in twice], [words for words, _ in asked])
@@ -135,7 +138,7 @@ def asked_of(scene: Scene) -> list[tuple[str, list[int]]]:
     named = (group.shape, scene.matching(group.shape)) if dice.random() < 0.5 else None
     present = named or (f"{group.color} {group.shape}", scene.matching(group.shape, group.color))
     while True:
-        shape = dice.choice([*SHAPES, *(thing.shape for thing in scene.things)])
+        shape = dice.choice([*SHAPES, *(thing.shape for thing in scene.things if thing.shape in SHAPES)])
         if named and not scene.matching(shape):
             return [present, (shape, [])]
         color = dice.choice([*COLORS, *(thing.color for thing in scene.things)])
