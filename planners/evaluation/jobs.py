@@ -46,6 +46,11 @@ _COVERS = re.compile(r"(.+?)(?:['’]s?)? (?:coat|fur|fleece|hide|surface)")
 """What covers the whole of a thing, after the thing's name: who recolors the horse has recolored the horse's coat."""
 _PEOPLE = frozenset({"man", "woman", "boy", "girl", "person", "child", "kid", "baby", "lady"})
 """A coat of theirs is a garment."""
+_PURPOSE = re.compile(
+    r"(?<=\w),? (?:to [a-z]+ (?:the|a|an|it|some|to|more|up)\b|for (?:added|more|some|extra|a touch)\b|"
+    r"(?<=, )[a-z]+ing (?:a|an|the|it|some)\b).*$"
+)
+"""What a change is for, at the end of a request: no instruction needs to say it."""
 _BACKGROUNDS = frozenset({"background", "backdrop", "scenery", "environment", "setting", "surrounding"})
 
 
@@ -157,7 +162,7 @@ def _read(job: Job, request: str) -> Things | None:
         match = pattern.search(text)
         if match:
             found = {name: words.strip() for name, words in match.groupdict().items() if words}
-            return {"request": text, **found}
+            return {"request": _PURPOSE.sub("", text), **found}
     return None
 
 

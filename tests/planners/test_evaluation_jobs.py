@@ -41,6 +41,12 @@ SCENE = plan(
     step("rest", "invert", mask="$subject"),
     step("out", "inpaint", image="$photo", mask="$rest", prompt="a snowy landscape"),
 )
+
+
+def edit(instruction: str) -> Plan:
+    return plan(step("out", "edit", image="$photo", instruction=instruction))
+
+
 CASES = [
     ("ColorAlteration", "Tinge the umbrella green", found("umbrella", tool="recolor", color="green"), True),
     ("ColorAlteration", "Tinge the umbrella green", found("umbrella", tool="fill", color="#008000"), True),
@@ -76,6 +82,10 @@ CASES = [
     ("RainRemoval", "Purge the raindrops", found("car", tool="erase"), False),
     ("Counting", "Add two carrots to the bowl", whole("edit", instruction="add two carrots to the bowl"), True),
     ("Counting", "Add two carrots to the bowl", whole("edit", instruction="add a bowl"), False),
+    ("Counting", "Place a cat on the sofa to enrich the setting", edit("place a cat on the sofa"), True),
+    ("Counting", "Place a cat on the sofa, adding some life", edit("place a cat on the sofa"), True),
+    ("Counting", "Place a cat on the sofa, adding some life", edit("adding some life"), False),
+    ("DirectionPerception", "Add a cat to the left of the dog", edit("add a cat"), False),
 ]
 
 
