@@ -27,7 +27,7 @@ OURS = ("held-out", "strangers")
 PUBLIC = ("edits", "visprog")
 EXTERNAL = ("gta", "taskbench")
 WAYS = ("base", "once", "embedded")
-FEW = 60
+FEW = 20
 """Requests of a set that the model without its adapter is asked: it is an order of magnitude slower."""
 MANY = 800
 
