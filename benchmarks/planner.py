@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from diptych.planners.embedded import ADAPTER, TRIES, EmbeddedPlanner, complete
-from diptych.planners.evaluation.contenders import told
+from diptych.planners.evaluation.contenders import SHOTS
+from diptych.planners.external import told
 from diptych.planners.training.clauses import Example
 from diptych.planners.training.evaluate import held_out, measure, outcome
 from diptych.tools.catalogue import load_catalogue
@@ -52,10 +53,10 @@ def main() -> None:
     result["adapter"]["valid_at_once"] = 1 - len(redrawn) / len(examples)
     result["adapter"]["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     if args.zero_shot:
-        preamble = told(catalogue)
+        described = told(catalogue) + SHOTS
 
         def plain(request: str, inputs: Sequence[str]) -> str:
-            return complete(None, request, inputs, catalogue, preamble=preamble)
+            return complete(None, request, inputs, catalogue, told=described)
 
         result["zero_shot"] = measure(plain, examples[: args.zero_shot], catalogue).summary()
     result["mistakes"] = score.mistakes[:60]

@@ -10,7 +10,7 @@ from ..external import told
 from ..planner import Planner, load_planner
 from ..retrieval import narrowed
 
-_SHOTS = """
+SHOTS = """
 Examples:
 photo: blur the dog
 a detect photo "dog"
@@ -19,6 +19,7 @@ c blur photo b
 photo: how many cars are there?
 a detect photo "cars"
 b count a"""
+"""Examples for a model that has learnt nothing of the shorthand."""
 
 
 class BasePlanner(EmbeddedPlanner):
@@ -27,7 +28,7 @@ class BasePlanner(EmbeddedPlanner):
     def complete(self, request: str, inputs: Sequence[str], catalogue: Catalogue, *, attempt: int = 0) -> str:
         """Return the shorthand that the model writes."""
         chosen = narrowed(request, catalogue, MOST_TOLD)
-        return complete(None, request, inputs, chosen, attempt=attempt, told=told(chosen) + _SHOTS)
+        return complete(None, request, inputs, chosen, attempt=attempt, told=told(chosen) + SHOTS)
 
 
 CONTENDERS: dict[str, Callable[[], Planner]] = {
