@@ -1,7 +1,7 @@
 """Every set of requests, planned by the embedded model in three ways: `python benchmarks/evaluation.py --data FOLDER`.
 
-`base` is the model without its adapter, told the tools that are nearest to the request; `once` has the adapter and
-one answer; `embedded` draws an answer again that is no valid plan. With the catalogues of others the model has another
+`base` is the model without its adapter, told the tools that are nearest to the request; `once` has the adapter;
+`embedded` has it and draws an answer again that is no valid plan. With the catalogues of others the model has another
 adapter, which has learnt to read descriptions, and is told the tools as well. Failures count as zero. FOLDER holds the
 public sets' files; without it only our own sets are measured. About half an hour on two cores; `--limit` takes so many
 requests of each.

@@ -32,10 +32,10 @@ class BasePlanner(EmbeddedPlanner):
 
 
 CONTENDERS: dict[str, Callable[[], Planner]] = {
-    "base": BasePlanner,
+    "base": lambda: BasePlanner(tries=1),
     "once": lambda: EmbeddedPlanner(tries=1),
 }
-"""`base`: the embedded model without its adapter, told the tools; `once`: with the adapter, and the first answer
+"""`base`: the embedded model without its adapter, told the tools; `once`: with the adapter. Of both the first answer
 counts."""
 
 
