@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..tools.catalogue import Catalogue
 from ..tools.errors import ToolError, UsageError
-from ..tools.tool import Family, Param, Port, Tool, Type
+from ..tools.tool import NAME, Family, Param, Port, Tool, Type
 from .notation import arguments
 
 ADAPTER = Path(__file__).parent / "adapter" / "external.safetensors"
@@ -47,7 +47,7 @@ _FAMILY_OF: dict[str, Family] = {
     "Verdict": "measure",
 }
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Edge = Annotated[str, Field(pattern=rf"^({_KIND}|List\[{_KIND}\])$")]
 Words = Annotated[str, Field(max_length=1000)]
 

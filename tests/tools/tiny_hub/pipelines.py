@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from .parts import bert_tokenizer, byte_tokenizer, clip_text
 
@@ -23,14 +24,7 @@ def stable_diffusion(folder: Path, *, pipeline: str = "StableDiffusionPipeline",
         cross_attention_dim=32,
         attention_head_dim=4,
     )
-    vae = d.AutoencoderKL(
-        block_out_channels=(8, 16),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        norm_num_groups=4,
-        latent_channels=4,
-        sample_size=32,
-    )
+    vae = _autoencoder()
     tokenizer = byte_tokenizer()
     text = t.CLIPTextModel(t.CLIPTextConfig(**clip_text(tokenizer)))
     scheduler = d.DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False)
@@ -55,14 +49,7 @@ def cogview4(folder: Path) -> None:
         condition_dim=4,
         sample_size=16,
     )
-    vae = d.AutoencoderKL(
-        block_out_channels=(8, 16),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        norm_num_groups=4,
-        latent_channels=4,
-        sample_size=32,
-    )
+    vae = _autoencoder()
     text = t.GlmConfig(
         vocab_size=1100,
         hidden_size=32,
@@ -81,3 +68,16 @@ def cogview4(folder: Path) -> None:
         transformer=transformer,
         scheduler=d.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
     ).save_pretrained(folder)
+
+
+def _autoencoder() -> Any:
+    import diffusers
+
+    return diffusers.AutoencoderKL(
+        block_out_channels=(8, 16),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        norm_num_groups=4,
+        latent_channels=4,
+        sample_size=32,
+    )
