@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from diptych.orchestrator.log import Event, Log
+from diptych.orchestrator.store import Store
 
 from .small_tools import execute, picture, plan, statuses
 
@@ -26,24 +27,43 @@ def mend(home: Path) -> None:
     (home / "store" / "parts").unlink()
 
 
+def look_as_another_process(home: Path, run: str) -> tuple[set[str], set[str]]:
+    """Return the steps that the log says are finished, and those of them whose results are not in the store."""
+    log = Log(home / "log.db")
+    finished = {str(event.step): event.facts["digests"] for event in log.replay(run) if event.kind == "step finished"}
+    log.close()
+    if not finished:
+        return set(), set()
+    store = Store(home / "store")
+    lost = {step for step, digests in finished.items() if any(store.value(digest) is None for digest in digests)}
+    store.close()
+    return set(finished), lost
+
+
 @pytest.mark.parametrize("mended", [False, True])
 def test_what_cannot_be_kept_is_not_logged_as_finished(mended: bool, tmp_path: Path) -> None:
-    seen: set[str | None] = set()
+    finished: set[str] = set()
+    lost: set[str] = set()
+    runs: list[str] = []
 
     def look(event: Event) -> None:
         """Spoil the store once the inputs are kept; read later what a process that died then would leave."""
         if event.kind == "plan":
+            runs.append(event.run)
             spoil(tmp_path)
         if event.kind == "step progress" and event.facts["done"] > 50:
             if mended and (tmp_path / "store" / "parts").is_file():
                 mend(tmp_path)
-            log = Log(tmp_path / "log.db")
-            seen.update(e.step for e in log.replay(event.run) if e.kind == "step finished")
-            log.close()
+            seen, gone = look_as_another_process(tmp_path, event.run)
+            finished.update(seen)
+            lost.update(gone)
 
     result = execute(PLAN, tmp_path, LARGE, on_event=look)
     assert statuses(result) == {"a": "done", "b": "done", "c": "done"}
     assert any("cannot keep results" in note for note in result.notes), result.notes
-    assert seen == ({"a"} if mended else set())
+    assert not lost
     if mended:
+        assert look_as_another_process(tmp_path, runs[0]) == ({"a", "b", "c"}, set())
         assert set(statuses(execute(PLAN, tmp_path, LARGE)).values()) == {"cached"}
+    else:
+        assert not finished
