@@ -86,9 +86,11 @@ def promised(checklist: Checklist, image: str, calibration: Calibration | None =
         found.append(("placed", {"query": one, "side": each.side, "of": other, **_others(there, one, other)}))
     found += [("reads", {"words": words}) for words in checklist.texts]
     if calibration:
-        least = calibration.least_likeness
-        known = [phrase for phrase in there if phrase in least]
-        found += [("resembles", {"query": each, "least": least[each], **_others(there, each)}) for each in known]
+        total = sum(thing.count for thing in checklist.things)
+        for each in there:
+            least = calibration.least(each, total)
+            if least is not None:
+                found.append(("resembles", {"query": each, "least": least, **_others(there, each)}))
     unique = [promise for place, promise in enumerate(found) if promise not in found[:place]]
     return [Check.model_validate({"check": id, "image": image, **args}) for id, args in unique]
 

@@ -160,15 +160,19 @@ def _quoted(text: str) -> str:
 
 
 def _string_rules(words: Sequence[Sequence[str]] | None) -> Iterator[str]:
-    """Yield the rules of free text: a run of words of the request, each in one of its forms, or a figure."""
+    """Yield the rules of free text: a run of words of the request, each in one of its forms, or a figure.
+
+    'the faces of A and B' names two faces, so that `face of` may stand before any run.
+    """
     if words is None:
         yield "string ::= free"
         return
     runs = [f"w{place}" for place, forms in enumerate(words) if forms]
     yield f"run ::= {' | '.join([*runs, 'said'])}"
+    yield f"whose ::= {' | '.join(runs) or 'said'}"
     for place, forms in enumerate(words):
         if forms:
             onward = f' (" " w{place + 1})?' if f"w{place + 1}" in runs else ""
             yield f"w{place} ::= ({_any_of([json.dumps(form, ensure_ascii=False)[1:-1] for form in forms])}){onward}"
     yield f"said ::= {_any_of(ALWAYS)} | [0-9#] [0-9a-f:.%/-]{{0,8}}"
-    yield 'string ::= "\\"" run (" areas")? "\\""'
+    yield 'string ::= "\\"" (run (" areas")? | "face of " whose) "\\""'

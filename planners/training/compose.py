@@ -34,7 +34,7 @@ from .joining import (
 from .noise import misspell, punctuate, strip_marks, wrap
 from .pointing import counted, pointing
 from .slots import Filler, Slot, Target
-from .speech import again, complaining, corrected, introduced, listed
+from .speech import again, complaining, corrected, introduced, listed, respectively
 from .translated import foreign, foreign_compound
 
 
@@ -70,8 +70,9 @@ class Composer:
             partial(introduced, self),
             partial(again, self),
             partial(complaining, self),
+            partial(respectively, self),
         ]
-        weights = [33, 33, 7, 5, 2, 2 if self.test else 9, 4, 8, 2, 4, 1 if self.test else 6, 2, 1, 2, 2, 2]
+        weights = [33, 33, 7, 5, 2, 2 if self.test else 9, 4, 8, 2, 4, 1 if self.test else 6, 2, 1, 2, 2, 2, 1]
         return self.draw.choices(sorts, weights)[0]()
 
     # Sorts of requests
@@ -256,6 +257,8 @@ class Composer:
         alone = {"o": "one"} if kind in ONE_AREA else {}
         slots = {name: given.get(name) or self.filler.fill(alone.get(name, name)) for name in names}
         text = template.format(**{name: slot.text for name, slot in slots.items()})
+        if "things" in slots:
+            slots["o"] = slots["t"] = slots["things"]
         slots["clause"] = Slot("", strip_marks(text))
         if kind in ("add", "edit_style", "edit_weather", "edit_person", "answer"):
             text = f"\x02{text}\x03"

@@ -118,11 +118,13 @@ class Filler:
     def object(self) -> Slot:
         """An object phrase with article, and how to find it."""
         bank = self.draw.choices(
-            ["objects", "faces", "people", "texts", "codes", "eyes", "words", "color"],
-            weights=[44, 18, 18, 11, 2, 3, 4, 2],
+            ["objects", "faces", "people", "texts", "codes", "eyes", "words", "color", "names"],
+            weights=[44, 18, 18, 11, 2, 3, 4, 2, 3],
         )[0]
         if bank == "words":
             return self.words()
+        if bank == "names":
+            return self.named()
         if bank == "color":
             return self.colored()
         if bank != "objects":
@@ -141,6 +143,12 @@ class Filler:
             ["the ", "my ", "that ", "this ", "her ", "his ", ""], weights=[74, 5, 5, 5, 3, 3, 5]
         )[0]
         return Slot(article + noun, aim(noun))
+
+    def named(self) -> Slot:
+        """Somebody by name, whole or just the face."""
+        words = self.draw.choice(["{}", "{}", "{}'s face", "face of {}"]).format(self.entry("names"))
+        article = "the " if words.startswith("face") else ""
+        return Slot(f"{article}\x02{words}\x03", Target("object", words))
 
     def bare_object(self) -> str:
         """A noun phrase without article: cup, red cup, cup on the table."""
@@ -262,6 +270,23 @@ class Filler:
             return first
         joiner = self.draw.choice([" and ", " and ", " and ", " & ", " as well as ", " and also ", " plus "])
         return Slot(first.text + joiner + second.text, Target("both", parts=(first.value, second.value)))
+
+    def things(self) -> Slot:
+        """Two to four things in a row, of which only the first has an article: the dog, frisbee, and grass."""
+        count = self.draw.choice([2, 2, 3, 3, 4])
+        if self.chance(0.35):
+            names = list(dict.fromkeys(self.entry("names") for _ in range(count)))
+            texts, targets = [f"\x02{name}\x03" for name in names], [Target("object", name) for name in names]
+        else:
+            texts = list(dict.fromkeys(self.entry(self.draw.choice(["objects", "plurals"])) for _ in range(count)))
+            targets = [aim(noun) for noun in texts]
+            texts[0] = self.draw.choice(["the ", "the ", "the ", "my ", ""]) + texts[0]
+        *earlier, last = texts
+        joiner = self.draw.choice([" and ", " and ", ", and ", " & "]) if earlier else ""
+        value = targets[0]
+        for target in targets[1:]:
+            value = Target("both", parts=(value, target))
+        return Slot(", ".join(earlier) + joiner + last, value)
 
     # Words and numbers
 
@@ -439,6 +464,7 @@ SLOTS: dict[str, Callable[[Filler], Slot]] = {
     "o": Filler.object,
     "one": Filler.one,
     "thing": Filler.thing,
+    "things": Filler.things,
     "n": Filler.plural,
     "any": Filler.any,
     "many": Filler.many,

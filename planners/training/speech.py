@@ -116,6 +116,41 @@ HELPS = (
 )
 HELPS_BOTH = (", fix both", ", can you fix both?", ", please fix that", ", take care of both", "", ". fix both please")
 
+RESPECTIVELY = {
+    "recolor": (
+        "make {a} and {b} {x} and {y}",
+        "make {a} and {b} {x} and {y}, respectively",
+        "paint {a} and {b} {x} and {y} respectively",
+        "color {a} and {b} in {x} and {y}",
+        "change the colors of {a} and {b} to {x} and {y}",
+        "{a} and {b}: {x} and {y} respectively",
+        "recolor {a} and {b} to {x} and {y}",
+    ),
+    "outline": (
+        "outline {a} and {b} in {x} and {y}",
+        "draw outlines around {a} and {b} in {x} and {y} respectively",
+        "outline {a} and {b} with {x} and {y}",
+    ),
+    "sticker": (
+        "hide {a} and {b} with {x} and {y}",
+        "cover {a} and {b} with {x} and {y}",
+        "cover {a} and {b} with {x} and {y} respectively",
+        "put {x} and {y} on {a} and {b}",
+        "stick {x} and {y} over {a} and {b} respectively",
+        "replace {a} and {b} with {x} and {y}",
+    ),
+}
+"""How two things are each given one of two colors or stickers in one breath, by tool."""
+STICKERS = {
+    "smile": (":)", ":-)", "a smiley", "a smiling emoji"),
+    "laugh": (":D", ":-D", "a laughing emoji", "a laughing smiley"),
+    "wink": (";)", ";-)", "a winking emoji", "a winking smiley"),
+    "tongue": (":P", ":p", ":-P", "a tongue emoji"),
+    "sunglasses": ("8)", "8-)", "B)", "a cool emoji", "a sunglasses emoji"),
+    "heart": ("<3", "a heart", "a red heart"),
+    "star": ("a star", "a gold star"),
+}
+
 
 def listed(composer: Composer) -> Example:
     """Name one thing after another for the same edit: `blur the faces, the plates, and the sign too`."""
@@ -135,6 +170,34 @@ def corrected(composer: Composer) -> Example:
     wrong, right = _different(composer, 2)
     text = composer.draw.choice(SLIPS).format(wrong=wrong.text, right=right.text)
     return _finished(composer, [_ending_in(composer, kind, Slot(text, right.value))], ["corrected", kind])
+
+
+def respectively(composer: Composer) -> Example:
+    """Two things, and what each of them gets: `hide the cat and the dog with :) and ;)`."""
+    draw, filler = composer.draw, composer.filler
+    tool = draw.choice(list(RESPECTIVELY))
+    things = _different(composer, 2)
+    words, faces = [thing.text for thing in things], ""
+    if tool == "sticker" and draw.random() < 0.4:
+        names = [filler.entry("names"), filler.entry("names")]
+        words, faces = [f"\x02{name}\x03" for name in names], draw.choice(["the faces of ", "the faces of ", ""])
+        things = [Slot(name, Target("object", f"face of {name}" if faces else name)) for name in names]
+    draft = Draft("$photo")
+    told = []
+    for thing in things:
+        if tool == "sticker":
+            kind = draw.choice(list(STICKERS))
+            told.append(f"\x02{draw.choice(STICKERS[kind])}\x03")
+            draft.edit("sticker", boxes=thing.value.boxes(draft), kind=kind)
+        else:
+            told.append(filler.entry("colors"))
+            where = thing.value.mask(draft)
+            if tool == "recolor":
+                draft.edit("recolor", mask=where, color=told[-1])
+            else:
+                draft.edit("outline", mask=where, color=told[-1])
+    text = draw.choice(RESPECTIVELY[tool]).format(a=faces + words[0], b=words[1], x=told[0], y=told[1])
+    return composer.finish(composer.framed(text), ("photo",), draft, ["respectively"])
 
 
 def introduced(composer: Composer) -> Example:

@@ -34,7 +34,7 @@ def test_english_is_not_foreign(request_: str) -> None:
 
 
 def test_composed_requests_are_told_apart() -> None:
-    examples = list(islice(Composer(load_catalogue().planned, 21, test=True), 600))
+    examples = list(islice(Composer(load_catalogue().planned, 21, test=True), 1000))
     foreign = [example for example in examples if "foreign" in example.kinds]
     assert sum(is_foreign(example.request) for example in foreign) >= 0.95 * len(foreign) > 10
     assert sum(is_foreign(example.request) for example in examples) <= len(foreign) + 3

@@ -113,7 +113,10 @@ def test_where_the_second_opinion_differs_the_verdict_says_that_it_cannot_tell()
 def test_error_rates_are_claimed_only_for_the_models_they_were_measured_with() -> None:
     measured = calibration_of(load_profile("tiny"))
     assert isinstance(measured, Calibration) and len(measured.least_likeness) > 6
-    assert all(0 < least < 1 for least in measured.least_likeness.values())
+    for name, least in measured.least_likeness.items():
+        assert 0 < measured.least(name, 1) < 1 and list(least) == sorted(least, reverse=True)
+        assert measured.least(name, 100) == least[-1] < least[0]
+    assert measured.least("griffin", 1) is None
     assert {"shows", "colored", "placed", "resembles"} <= measured.checks.keys()
     for rates in measured.checks.values():
         assert isinstance(rates, Rates) and 0 <= rates.false_alarms < 0.5 and 0 <= rates.overlooked < 1

@@ -7,7 +7,7 @@ is known, and nothing is claimed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,10 +42,16 @@ class Calibration:
     models: Mapping[str, str]
     """Capability → revision of the model that it was measured with."""
     pictures: int
-    least_likeness: Mapping[str, float]
-    """What a thing is called → from which image-text similarity on it looks like that."""
+    least_likeness: Mapping[str, Sequence[float]]
+    """What a thing is called → from which image-text similarity on it looks like that: in a picture of it alone, of two
+    things, and so on; the more there are, the more seldom each may be doubted."""
     checks: Mapping[str, Rates]
     """Check → how often it errs; a check that counts is another one, `COUNTED`."""
+
+    def least(self, name: str, things: int) -> float | None:
+        """Return how like its name something looks in a picture of so many things; None where that is not known."""
+        known = self.least_likeness.get(name, ())
+        return known[min(max(things, 1), len(known)) - 1] if known else None
 
     def rates(self, check: str, args: Mapping[str, Any]) -> Rates | None:
         """Return how often a check with these arguments errs; None where that was not measured."""

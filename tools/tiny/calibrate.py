@@ -39,7 +39,9 @@ from .scenes import COLORS, SHAPES, Scene, draw_scene
 _START = 200_000
 _SPOILED, _CROOKED, _MELTED = 0.5, 0.4, 0.75
 _DOUBTED = 0.05
-"""Share of the things of a name that the second opinion doubts."""
+"""Share of the pictures in which the second opinion doubts a thing."""
+_MOST = 8
+"""Things in a picture of which it is known how seldom each may be doubted."""
 _ENOUGH = 10
 """Things of a name from which on it is known how alike they look."""
 _HIT = 0.5
@@ -64,7 +66,12 @@ def calibrate(scenes: int = 400, pictures: int = 280) -> dict[str, Any]:
     for scene, picture in _pictures(scenes):
         cases += _cases(scene, picture, detector)
         alike = _likenesses(scene, picture, detector, matcher)
-        cases += [Case("resembles", value >= least[shape], right) for shape, value, right in alike if shape in least]
+        things = min(len(scene.things), _MOST)
+        cases += [
+            Case("resembles", value >= least[shape][things - 1], right)
+            for shape, value, right in alike
+            if shape in least
+        ]
     models = {name: bindings[name].revision for name in ("detector", "matcher")}
     rates = {name: asdict(found) for name, found in sorted(_rates(cases).items())}
     measured = {"models": models, "pictures": scenes, "least_likeness": least, "checks": rates}
@@ -72,8 +79,10 @@ def calibrate(scenes: int = 400, pictures: int = 280) -> dict[str, Any]:
     return measured
 
 
-def _least(pictures: int, detector: GroundingDino, matcher: Clip) -> dict[str, float]:
+def _least(pictures: int, detector: GroundingDino, matcher: Clip) -> dict[str, list[float]]:
     """Return how like its name a thing has to look, for each name of which enough were found in drawn pictures.
+
+    A list per name: where it is alone, one of two, and so on. With four things each may be doubted a quarter as often.
 
     Compound prompts are left out: too much of what is drawn for them is wrong.
     """
@@ -84,7 +93,7 @@ def _least(pictures: int, detector: GroundingDino, matcher: Clip) -> dict[str, f
             things = detect_among(detector, image, shape, task.shapes)
             alike[shape] += likenesses(matcher, image, things, shape).tolist()
     return {
-        name: round(float(np.quantile(each, _DOUBTED)), 4)
+        name: [round(float(np.quantile(each, _DOUBTED / things)), 4) for things in range(1, _MOST + 1)]
         for name, each in sorted(alike.items())
         if len(each) >= _ENOUGH
     }

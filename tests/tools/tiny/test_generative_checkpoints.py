@@ -18,7 +18,7 @@ from diptych.tools.profiles import load_profile
 from diptych.tools.tiny.generative import denoiser, polish, train
 from diptych.tools.tiny.generative.autoencoder import CHANNELS
 from diptych.tools.tiny.generative.courses import COURSES
-from diptych.tools.tiny.generative.evaluate import by_rule, drawn, held_out_holes, inpainting, right
+from diptych.tools.tiny.generative.evaluate import by_rule, drawn, held_out_holes, inpainting, instructing, right
 from diptych.tools.tiny.generative.layouts import calm_scene
 from diptych.tools.tiny.generative.learning import Learner
 from diptych.tools.tiny.generative.parts import Frozen
@@ -33,20 +33,20 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 @cache
 def loaded(capability: str) -> Any:
-    bindings = load_profile("tiny").bindings
-    if capability not in bindings:
-        pytest.skip(f"the profile has no {capability} yet")
-    binding = bindings[capability]
+    binding = load_profile("tiny").bindings[capability]
     return binding.model.load(binding.source, **binding.options)
 
 
 @pytest.mark.parametrize(
-    "name, kind", [("t2i", "StableDiffusionPipeline"), ("inpaint", "StableDiffusionInpaintPipeline")]
+    "name, kind",
+    [
+        ("t2i", "StableDiffusionPipeline"),
+        ("inpaint", "StableDiffusionInpaintPipeline"),
+        ("instruct", "StableDiffusionInstructPix2PixPipeline"),
+    ],
 )
 def test_folders_are_those_of_the_hub(name: str, kind: str) -> None:
     folder = CHECKPOINTS / name
-    if not folder.is_dir():
-        pytest.skip(f"no {name} is shipped yet")
     assert json.loads((folder / "model_index.json").read_text())["_class_name"] == kind
     assert (folder / "README.md").is_file()
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -95,6 +95,12 @@ def test_what_is_asked_for_appears_where_it_has_room() -> None:
     assert found["inpainting, pixels kept outside the mask"] == 1
     # The outline of another shape hides the truth as well.
     assert found["rendered truth in the old outline, the object appears"] < 1
+
+
+def test_instructions_are_followed() -> None:
+    found = instructing(loaded("instruct_editor"), 8)
+    assert found["instructions followed"] >= 0.5
+    assert found["rendered truth judged right, instructions"] == 1
 
 
 @pytest.mark.parametrize("name", [name for name in COURSES if (CHECKPOINTS / name).is_dir()])
