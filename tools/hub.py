@@ -7,10 +7,12 @@ same layout. Every failure is a ToolError that names the weights, both sides, an
 from __future__ import annotations
 
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,16 @@ def failures(checkpoint: Checkpoint) -> Iterator[None]:
         raise ToolError(f"weights {str(checkpoint)!r} cannot be loaded: {reason}", hint=hint) from error
 
 
+def library(name: str) -> Any:
+    """Import transformers or diffusers.
+
+    Both put another module in their place once they are imported; a thread whose `import` waits for another's is given
+    the first one, which has none of their classes.
+    """
+    import_module(name)
+    return sys.modules[name]
+
+
 def load(
     classes: Mapping[str, str], source: str | Mapping[str, str], *, device: str, dtype: str, processor: str = "Auto"
 ) -> Loaded:
@@ -127,8 +139,7 @@ def load(
     of a class, `Auto` for AutoProcessor. Raises ToolError for a missing file, another architecture, remote code,
     weights that lack tensors, and a dtype or device that is not there.
     """
-    import transformers
-
+    transformers = library("transformers")
     checkpoint = find(source)
     place, precision = placed(device, dtype)
     quiet()
@@ -208,9 +219,7 @@ def placed(device: str, dtype: str) -> tuple[Any, Any]:
 
 def quiet() -> None:
     """Silence the libraries' own loading bars, which would be drawn over the progress of the run."""
-    import transformers
-
-    transformers.utils.logging.disable_progress_bar()
+    library("transformers").utils.logging.disable_progress_bar()
 
 
 def fitted(tokenizer: Any, text: str, limit: int, what: str = "prompt") -> str:

@@ -180,8 +180,7 @@ def open_pipeline(
     `needs` are the arguments the pipeline must have to be of use. Raises ToolError for a missing file, remote
     code, another kind of pipeline, or a device or dtype that is not there.
     """
-    import diffusers
-
+    diffusers = hub.library("diffusers")
     checkpoint = hub.find(source)
     place, precision = hub.placed(device, dtype)
     hub.quiet()
@@ -214,8 +213,7 @@ _INPAINTING = {"Flux2KleinPipeline": "Flux2KleinInpaintPipeline"}
 
 
 def _class(loader: str, index: Mapping[str, Any]) -> Any:
-    import diffusers
-
+    diffusers = hub.library("diffusers")
     name = index["_class_name"]
     if loader == "AutoPipelineForInpainting":
         # FluxFillPipeline, for one, inpaints and is not in the Auto class's table.

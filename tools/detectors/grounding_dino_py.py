@@ -87,8 +87,7 @@ class GroundingDinoPy(Grounding):
 
 def _of_parts(source: Mapping[str, str]) -> _Loaded:
     """Load the package's weights from one place, and the facts and words of its text encoder from another."""
-    import transformers
-
+    transformers = hub.library("transformers")
     if set(source) != {"network", "text"}:
         raise ToolError(f"this model takes the parts network and text, not {sorted(source)}", hint="give both")
     checkpoint, folder = tensors.folder_of(source["network"])
@@ -108,8 +107,7 @@ def _of_parts(source: Mapping[str, str]) -> _Loaded:
 
 def _of_one_folder(source: str) -> _Loaded:
     """Load a checkpoint in the layout of transformers into the package's network."""
-    import transformers
-
+    transformers = hub.library("transformers")
     checkpoint, folder = tensors.folder_of(source)
     kind = tensors.facts(folder, checkpoint).get("model_type")
     if kind != _TRANSFORMERS:
@@ -199,8 +197,6 @@ def _network(
     given: Mapping[str, Any],
     checkpoint: hub.Checkpoint,
 ) -> Any:
-    import transformers
-
     from .grounding_dino_network import WIDTH, build
 
     width = given["feat_map.bias"].shape[0] if "feat_map.bias" in given else WIDTH
@@ -208,5 +204,5 @@ def _network(
         hint = "the package computes in no other; the adapter 'grounding-dino' does"
         raise ToolError(f"weights {str(checkpoint)!r} have {width} channels, not {WIDTH}", hint=hint)
     with hub.failures(checkpoint), tensors.without_weights():
-        model = build(facts, swin, transformers.BertModel(bert), tokenizer)
+        model = build(facts, swin, hub.library("transformers").BertModel(bert), tokenizer)
     return tensors.fill(model, given, checkpoint, computed="relative_position_index")
