@@ -87,10 +87,10 @@ def promised(checklist: Checklist, image: str, calibration: Calibration | None =
     found += [("reads", {"words": words}) for words in checklist.texts]
     if calibration:
         total = sum(thing.count for thing in checklist.things)
-        for each in there:
-            least = calibration.least(each, total)
+        for phrase in there:
+            least = calibration.least(phrase, total)
             if least is not None:
-                found.append(("resembles", {"query": each, "least": least, **_others(there, each)}))
+                found.append(("resembles", {"query": phrase, "least": least, **_others(there, phrase)}))
     unique = [promise for place, promise in enumerate(found) if promise not in found[:place]]
     return [Check.model_validate({"check": id, "image": image, **args}) for id, args in unique]
 
