@@ -61,7 +61,7 @@ def _hidden(step: Step, steps: Mapping[str, Step], catalogue: Catalogue) -> Iter
         return
     place = step.args.get("mask", step.args.get("boxes"))
     after = f"${step.id}"
-    for search, chosen in _searches(referenced(place), steps, catalogue):
+    for search, chosen in searches(referenced(place), steps, catalogue):
         if chosen and "mask" not in step.args:
             continue  # the place is not known as a mask
         inside = {"inside": place} if chosen else {}
@@ -89,10 +89,13 @@ def _fully(step: Step, tool: Tool) -> bool:
     return all(step.args.get(name, p.default) == p.default for name, p in tool.params.items() if not p.required)
 
 
-def _searches(
+def searches(
     name: str | None, steps: Mapping[str, Step], catalogue: Catalogue, chosen: bool = False
 ) -> Iterator[tuple[Step, bool]]:
-    """Yield the steps that found, by a phrase, what a mask or boxes hold, and whether some of it was left out."""
+    """Yield the steps that found, by a phrase, what a mask or boxes hold, and whether some of it was left out.
+
+    Nothing is yielded for what is left when a thing is taken away: the background, everything but a face.
+    """
     step = steps.get(name or "")
     tool = catalogue.get(step.tool) if step else None
     if step is None or tool is None or step.for_each:
@@ -102,10 +105,10 @@ def _searches(
     if tool.output == Type("Detections") and isinstance(phrase, str) and not referenced(phrase):
         yield step, chosen
     elif boxes and tool.output.kind in ("Mask", "Detections"):
-        yield from _searches(boxes, steps, catalogue, chosen or tool.output.kind == "Detections")
+        yield from searches(boxes, steps, catalogue, chosen or tool.output.kind == "Detections")
     elif tool.widens and not _shrinks(step):
         for source in dict.fromkeys(source for argument, source in step.references if argument != "when"):
-            yield from _searches(source, steps, catalogue, chosen)
+            yield from searches(source, steps, catalogue, chosen)
 
 
 def _shrinks(step: Step) -> bool:

@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ..planners.checklist import Checklist, Thing, contradictions, summed
-from ..planners.plan import Check, Plan, referenced
+from ..planners.plan import Check, Plan, Step, referenced
 from ..tools.catalogue import Catalogue
 from ..tools.errors import DiptychError, Refusal
 from ..tools.measures.calibration import Calibration
+from .implied import searches
 
 _FEW = 2
 """Things up to which a description that counts none of them may mean some more of them."""
+_WITHIN = frozenset({"shows", "colored", "absent"})
+"""Checks that can look at a part of the picture."""
 Read = Callable[[str], Checklist]
 """Reads what a description promises. Raises DiptychError when it cannot."""
 
@@ -22,14 +25,18 @@ def described_checks(
 ) -> list[Check]:
     """Return what the descriptions in a plan promise of the pictures that are made from them, as far as it is new.
 
-    With a `calibration` of the models, a second opinion is asked as well. A description that cannot be read promises
-    nothing. Raises Refusal for one that no picture can fit.
+    What is put in the place of a thing is to be there. With a `calibration` of the models, a second opinion is asked of
+    whole pictures as well. A description that cannot be read promises nothing. Raises Refusal for one that no picture
+    can fit.
     """
     found: list[Check] = []
     for id, prompt in _descriptions(plan, catalogue).items():
         checklist = _read(prompt, read)
         _refuse_contradictions(checklist)
         found += promised(checklist, f"${id}", calibration)
+    for step in _replacements(plan, catalogue):
+        wanted = Checklist(_read(step.args["prompt"], read).things)
+        found += promised(wanted, f"${step.id}", inside=step.args["mask"])
     return [check for check in found if check.check in catalogue and check not in plan.checks]
 
 
@@ -50,6 +57,21 @@ def _descriptions(plan: Plan, catalogue: Catalogue) -> dict[str, str]:
     return {id: prompt for id, prompt in drawn.items() if isinstance(prompt, str) and not referenced(prompt)}
 
 
+def _replacements(plan: Plan, catalogue: Catalogue) -> list[Step]:
+    """Return the steps that draw what a prompt says in the place of things that were looked for."""
+    steps = {step.id: step for step in plan.steps}
+    return [
+        step
+        for step in plan.steps
+        if step.tool in catalogue
+        and catalogue[step.tool].family == "editor"
+        and step.for_each is None
+        and isinstance(prompt := step.args.get("prompt"), str)
+        and not referenced(prompt)
+        and any(searches(referenced(step.args.get("mask")), steps, catalogue))
+    ]
+
+
 def _read(prompt: str, read: Read) -> Checklist:
     try:
         return read(prompt)
@@ -64,10 +86,13 @@ def _refuse_contradictions(checklist: Checklist) -> None:
         raise Refusal(f"no picture can be like that: {'; '.join(found)}; {question}", question=question)
 
 
-def promised(checklist: Checklist, image: str, calibration: Calibration | None = None) -> list[Check]:
+def promised(
+    checklist: Checklist, image: str, calibration: Calibration | None = None, *, inside: str | None = None
+) -> list[Check]:
     """Return the checks of the picture that the reference `image` names, one for each atom of the checklist.
 
-    Where it is known how like its name a thing must look to a second opinion, it is asked of each thing, at the end.
+    With `inside`, the reference of a mask, things and their colors are looked for only there. Where it is known how
+    like its name a thing must look to a second opinion, it is asked of each thing, at the end.
 
     A thing is to be there at least once. Where the description counts, or lists more than two things, it counts
     everything: 'two dogs and a cat' is one cat. Things of one name are told apart by their colors, and what could be
@@ -91,6 +116,8 @@ def promised(checklist: Checklist, image: str, calibration: Calibration | None =
             least = calibration.least(phrase, total)
             if least is not None:
                 found.append(("resembles", {"query": phrase, "least": least, **_others(there, phrase)}))
+    if inside:
+        found = [(id, {**args, "inside": inside}) for id, args in found if id in _WITHIN]
     unique = [promise for place, promise in enumerate(found) if promise not in found[:place]]
     return [Check.model_validate({"check": id, "image": image, **args}) for id, args in unique]
 

@@ -18,7 +18,7 @@ from ..tools.tool import Param, Tool
 from ..tools.values import Image
 from .planner import Turn
 
-VERSION = 1
+VERSION = 2
 
 
 def system_prompt(catalogue: Catalogue) -> str:

@@ -321,7 +321,7 @@ def _generate(draft: Draft, slots: Slots) -> None:
 
 
 def _replace(draft: Draft, slots: Slots) -> None:
-    draft.edit("inpaint", mask=slots["o"].value.mask(draft), prompt=slots["new"].value)
+    draft.edit("inpaint", mask=draft.add("grow", mask=slots["o"].value.mask(draft)), prompt=slots["new"].value)
 
 
 def _edit(draft: Draft, slots: Slots) -> None:

@@ -52,6 +52,28 @@ def test_one_check_per_atom(checklist: Checklist, checks: list[str]) -> None:
     assert told(found) == checks and all(check.args["image"] == "$a" for check in found)
 
 
+def replacing(mask: str = "$b") -> Plan:
+    steps = [
+        {"id": "a", "tool": "detect", "args": {"image": "$photo", "query": "dog"}},
+        {"id": "b", "tool": "segment", "args": {"image": "$photo", "boxes": "$a"}},
+        {"id": "c", "tool": "grow", "args": {"mask": "$b"}},
+        {"id": "d", "tool": "invert", "args": {"mask": "$b"}},
+        {"id": "e", "tool": "inpaint", "args": {"image": "$photo", "mask": mask, "prompt": "a black cat"}},
+    ]
+    return parse_plan({"inputs": {"photo": "Image"}, "steps": steps, "outputs": ["$e"]})
+
+
+def test_what_takes_the_place_of_a_thing_is_to_be_seen_there() -> None:
+    cat = Checklist((Thing("cat", 1, "black"),), texts=("MEOW",))
+    for mask in ("$b", "$c"):
+        checks = described_checks(replacing(mask), CATALOGUE, lambda prompt: cat)
+        assert [(check.check, check.args["inside"], check.args["image"]) for check in checks] == [
+            ("shows", mask, "$e"),
+            ("colored", mask, "$e"),
+        ]
+    assert described_checks(replacing("$d"), CATALOGUE, lambda prompt: cat) == []  # a background takes no thing's place
+
+
 def test_a_thing_is_told_from_the_others_that_are_to_be_there() -> None:
     among = [check.args.get("among") for check in promised(SCENE, "$a")]
     assert among == [["star"], ["star"], ["circle"], ["circle"], None]

@@ -11,11 +11,12 @@ from hypothesis import strategies as some
 
 from diptych.tools.detectors.places import SIDES, Side, free_square, relations
 from diptych.tools.errors import ToolError
+from diptych.tools.measures.checks import shows
 from diptych.tools.measures.scenes import colored, placed, room
 from diptych.tools.model import Detector
 from diptych.tools.tiny.render import render
 from diptych.tools.tiny.scenes import COLORS, Scene, draw_scene
-from diptych.tools.values import Detections, Image
+from diptych.tools.values import Detections, Image, Mask
 
 
 class Told(Detector):
@@ -50,6 +51,22 @@ def test_a_color_is_told_from_the_others_on_nearly_every_thing() -> None:
         right += colored(image, thing.shape, thing.color, detector=Told(scene)).passed
         wrong += colored(image, thing.shape, others[number % len(others)], detector=Told(scene)).passed
     assert right >= 57 and wrong <= 1  # black and a very dark blue are hard to tell apart for anyone
+
+
+def test_a_part_of_the_picture_can_be_looked_at_alone() -> None:
+    scene = draw_scene(3, kind="counting")
+    shape, color = scene.things[0].shape, scene.things[0].color
+    image, (box, *_) = image_of(scene), scene.boxes(128).astype(int)
+    first = np.zeros((128, 128), np.bool_)
+    first[box[1] : box[3], box[0] : box[2]] = True
+    number = len(scene.things)
+    for inside, seen in ((None, number), (Mask(first), 1), (Mask(~first), number - 1)):
+        told = {"inside": inside, "detector": Told(scene)}
+        assert shows(image, shape, max(seen, 1), **told).passed == (seen > 0)
+        assert not shows(image, shape, seen + 1, **told).passed
+        assert colored(image, shape, color, **told).passed == (seen > 0)
+        together = shows.tool.batch([{"image": image, "query": shape, "count": max(seen, 1), **told}])
+        assert together[0] == shows(image, shape, max(seen, 1), **told)
 
 
 def test_the_verdict_points_at_what_has_another_color() -> None:

@@ -41,17 +41,21 @@ def shows(
     query: Query,
     count: Annotated[int | None, Field(ge=1, le=100)] = None,
     among: Among = None,
+    inside: Mask | None = None,
     *,
     detector: Detector,
 ) -> Verdict:
-    """Check that the image shows what the phrase names, `count` times where given."""
-    return _shown(detect_among(detector, image, query, among), query, count)
+    """Check that the image shows what the phrase names, `count` times where given; with `inside` only there."""
+    return _shown(lying_in(inside, image, detect_among(detector, image, query, among)), query, count)
 
 
 @shows.batched
 def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
     pairs = zip(detected_among(calls), calls, strict=True)
-    return [_shown(boxes, call["query"], call.get("count")) for boxes, call in pairs]
+    return [
+        _shown(lying_in(call.get("inside"), call["image"], boxes), call["query"], call.get("count"))
+        for boxes, call in pairs
+    ]
 
 
 def _shown(boxes: Detections, query: str, count: int | None) -> Verdict:
@@ -86,8 +90,7 @@ def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
 def _missing(
     boxes: Detections, image: Image, query: str, inside: Mask | None, before: Image | None, detector: Detector
 ) -> Verdict:
-    if inside is not None:
-        boxes = boxes.subset(np.flatnonzero(covered(boxes, selection(image, inside)) >= _MOST))
+    boxes = lying_in(inside, image, boxes)
     untouched = left = boxes
     if before is not None:
         untouched = boxes.subset(np.flatnonzero(covered(boxes, changed(before, image)) < _MOST))
@@ -98,6 +101,13 @@ def _missing(
     beside += [f"{new} that the image before does not show"] * bool(new)
     reason = found(left, query) + (f" beside {' and '.join(beside)}" if beside else "")
     return Verdict(not len(left), 1 - best, reason, left)
+
+
+def lying_in(inside: Mask | None, image: Image, boxes: Detections) -> Detections:
+    """Return the things that lie in the selection; all of them where there is none."""
+    if inside is None:
+        return boxes
+    return boxes.subset(np.flatnonzero(covered(boxes, selection(image, inside)) >= _MOST))
 
 
 def _shown_by(before: Image, things: Detections, query: str, detector: Detector) -> Detections:

@@ -18,6 +18,7 @@ from ..segmenters.hues import BASIC, band_of
 from ..tool import tool
 from ..values import Detections, Image, Mask, Verdict
 from ..values.base import Array
+from .checks import lying_in
 from .evidence import found
 
 _RING = 0.06
@@ -37,15 +38,20 @@ _MARGIN = 0.08
 
 
 @tool(family="measure", models={"detector": Detector})
-def colored(image: Image, query: Query, color: Color, among: Among = None, *, detector: Detector) -> Verdict:
-    """Check that all things which the phrase names, said without a color, have the color."""
-    return _colored(detect_among(detector, image, query, among), image, query, color)
+def colored(
+    image: Image, query: Query, color: Color, among: Among = None, inside: Mask | None = None, *, detector: Detector
+) -> Verdict:
+    """Check that all things which the phrase names, said without a color, have the color; with `inside` those there."""
+    return _colored(lying_in(inside, image, detect_among(detector, image, query, among)), image, query, color)
 
 
 @colored.batched
 def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
     pairs = zip(detected_among(calls), calls, strict=True)
-    return [_colored(seen, call["image"], call["query"], call["color"]) for seen, call in pairs]
+    return [
+        _colored(lying_in(call.get("inside"), call["image"], seen), call["image"], call["query"], call["color"])
+        for seen, call in pairs
+    ]
 
 
 def _colored(boxes: Detections, image: Image, query: str, color: str) -> Verdict:
