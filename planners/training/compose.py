@@ -11,10 +11,11 @@ from ...tools.catalogue import Catalogue
 from ..notation import write_steps
 from ..planner import input_names
 from .banks import holdout, phrases
+from .builds import enough
 from .clauses import Clause, Example
 from .draft import Draft
 from .followups import NOTHING_ELSE, OTHERWISE
-from .intents import FINAL, INTENTS, QUESTIONS, enough
+from .intents import FINAL, INTENTS, QUESTIONS
 from .joining import (
     ALIKE,
     BESIDE,
