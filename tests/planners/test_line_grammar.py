@@ -59,6 +59,14 @@ def test_in_another_language_only_what_is_named_is_looked_for(request_: str, lin
     assert allowed(line, request=request_) == fits
 
 
+def test_of_two_people_both_have_a_face() -> None:
+    both = "hide the faces of Tom and Ann Smith"
+    for person in ("Tom", "Ann Smith"):
+        assert allowed(f'a detect photo "face of {person}"\n', request=both)
+    assert not allowed('a detect photo "face of Bob"\n', request=both)
+    assert not allowed('a detect photo "hand of Ann"\n', request=both)
+
+
 def test_where_no_tool_can_begin_it_can_only_refuse() -> None:
     editors = Catalogue([CATALOGUE["blur"], CATALOGUE["resize"]])
     lark = LLMatcher.grammar_from_lark(gbnf_to_lark.any_to_lark(LineGrammar([], editors, "draw a cat").rules()))
