@@ -210,6 +210,7 @@ def test_a_model_that_fails_makes_way_for_another_that_is_here(
 ) -> None:
     home = tmp_path / "home"
     first = erase()
+    assert first.status == "done", first.problems
     assert eraser_of(first) == "diffusion-inpaint"
     diffusion = revision_of(erasing.bindings["eraser"].offered[0], erasing)
     merits(home, "erasing, model as eraser", (diffusion, 8, 0))

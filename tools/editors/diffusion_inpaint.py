@@ -15,6 +15,7 @@ from ..pipelines import Options, Pipeline, open_pipeline
 from ..values import Image, Mask
 from ..values.base import Array
 from .compose import Box, apply_inside, same_size
+from .seam import settled
 
 _AROUND = 2.0
 """Side of the square that the model sees, as a multiple of the longer side of the mask."""
@@ -101,7 +102,8 @@ class DiffusionInpainter(Inpainter, Eraser):
         )
         x0, y0, x1, y1 = box
         rgb = np.array(image.rgb)
-        rgb[y0:y1, x0:x1] = hub.resized(drawn, (x1 - x0, y1 - y0))
+        crop = np.s_[y0:y1, x0:x1]
+        rgb[crop] = settled(hub.resized(drawn, (x1 - x0, y1 - y0)), rgb[crop], mask.selected[crop])
         return apply_inside(image, rgb, mask)
 
     def erase(self, image: Image, mask: Mask) -> Image:

@@ -66,7 +66,7 @@ def _drawing(
     )
 
 
-@tool(family="editor", panel="generative", models={"inpainter": Inpainter})
+@tool(family="editor", panel="generative", models={"inpainter": Inpainter}, version=2)
 def inpaint(
     image: Image,
     mask: Mask,
@@ -95,7 +95,7 @@ def inpaint(
     )
 
 
-@tool(family="editor", panel="generative", models={"inpainter": Inpainter}, reshapes=True)
+@tool(family="editor", panel="generative", models={"inpainter": Inpainter}, reshapes=True, version=2)
 def outpaint(
     image: Image,
     prompt: str = "",
