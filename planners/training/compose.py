@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from ...tools.catalogue import Catalogue
+from ..line_grammar import MOST_STEPS
 from ..notation import write_steps
 from ..planner import input_names
 from .banks import holdout, phrases
@@ -37,6 +38,13 @@ from .pointing import counted, pointing
 from .slots import Filler, Slot, Target
 from .speech import again, complaining, corrected, introduced, listed, respectively
 from .translated import foreign, foreign_compound
+
+_USUAL, _USUALLY = 8, 0.25
+"""Most people word a wish in one of a few ways, which stand first in its section; training hears them this often."""
+
+
+class _TooLong(Exception):
+    """More steps than a plan of the small model may have: to be drawn again."""
 
 
 class Composer:
@@ -74,7 +82,11 @@ class Composer:
             partial(respectively, self),
         ]
         weights = [33, 33, 7, 5, 2, 2 if self.test else 9, 4, 8, 2, 4, 1 if self.test else 6, 2, 1, 2, 2, 2, 1]
-        return self.draw.choices(sorts, weights)[0]()
+        while True:
+            try:
+                return self.draw.choices(sorts, weights)[0]()
+            except _TooLong:
+                continue
 
     # Sorts of requests
 
@@ -253,6 +265,9 @@ class Composer:
         pool = [line for line in pool if not line.startswith("! ")] or pool if joins else pool
         pool = [line for line in pool if all(f"{{{name}}}" in line for name in given)] or pool
         pool = [line for line in pool if line.endswith(f"{{{last}}}")] or pool
+        usual = [line for line in pool[:_USUAL] if "{" in line]
+        if len(usual) == _USUAL and not self.test and self.draw.random() < _USUALLY:
+            pool = usual
         template = self.draw.choice(pool).removeprefix("! ")
         names = re.findall(r"\{(\w+)\}", template)
         alone = {"o": "one"} if kind in ONE_AREA else {}
@@ -310,6 +325,8 @@ class Composer:
         return tuple(input_names(needed))
 
     def finish(self, text: str, inputs: tuple[str, ...], draft: Draft, kinds: list[str]) -> Example:
+        if len(draft.steps) > MOST_STEPS:
+            raise _TooLong
         return self._answer(text, write_steps(draft.steps, self.catalogue), kinds, inputs)
 
     def _answer(self, text: str, answer: str, kinds: list[str], inputs: tuple[str, ...] = ("photo",)) -> Example:
