@@ -29,7 +29,7 @@ def planner() -> EmbeddedPlanner:
         ("make it black and white", ["grayscale"]),
         ("remove the background", ["subject", "cut_out"]),
         ("how many people are there?", ["detect", "count"]),
-        ("replace the dog with a cat", ["detect", "segment", "inpaint"]),
+        ("replace the dog with a cat", ["detect", "segment", "grow", "inpaint"]),
         ("rotate 90 degrees clockwise and add a white border", ["rotate", "border"]),
     ],
 )
