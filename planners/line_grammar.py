@@ -134,7 +134,7 @@ class LineGrammar:
         if "boolean" in param.types:
             return "boolean"
         if param.types & {"number", "integer"}:
-            return "number"
+            return "number" if param.fits(-1) else "amount"
         if param.name == QUERY and self._things:
             return "thing"
         return "color" if self._names_colors and param.takes_color else "string"
@@ -142,7 +142,8 @@ class LineGrammar:
 
 _PLAIN: Mapping[str, str] = {
     "strings": '"[" string ("," string)* "]"',
-    "number": '"-"? [0-9]{1,5} ("." [0-9]{1,3})?',
+    "number": '"-"? amount',
+    "amount": '[0-9]{1,5} ("." [0-9]{1,3})?',
     "boolean": '"true" | "false"',
 }
 

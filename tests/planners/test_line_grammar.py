@@ -59,6 +59,11 @@ def test_in_another_language_only_what_is_named_is_looked_for(request_: str, lin
     assert allowed(line, request=request_) == fits
 
 
+def test_what_is_never_below_zero_has_no_sign() -> None:
+    assert allowed("a resize photo height=860\n") and not allowed("a resize photo height=-860\n")
+    assert allowed("a adjust photo brightness=-30\n") and allowed("a rotate photo -90\n")
+
+
 def test_of_two_people_both_have_a_face() -> None:
     both = "hide the faces of Tom and Ann Smith"
     for person in ("Tom", "Ann Smith"):
