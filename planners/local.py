@@ -9,6 +9,7 @@ from typing import Any
 
 from ..tools.catalogue import Catalogue
 from ..tools.errors import PlanError, Problem, UsageError
+from ..tools.hub import library
 from ..tools.values import Image
 from .answer import Message, converse
 from .library import Library
@@ -119,8 +120,8 @@ class LocalPlanner:
         except ImportError:
             raise UsageError("planner 'local' needs llguidance: pip install 'diptych[local]'") from None
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
 
+        transformers = library("transformers")
         name, _, revision = self.source.partition("@")
         options: dict[str, Any] = {"revision": revision} if revision else {}
         if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():
@@ -128,8 +129,10 @@ class LocalPlanner:
         folder = str(Path(name).expanduser())
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=self.dtype, use_safetensors=True, **options)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
+            model = transformers.AutoModelForCausalLM.from_pretrained(
+                folder, dtype=self.dtype, use_safetensors=True, **options
+            )
         except (OSError, ValueError) as error:
             raise UsageError(f"planner 'local': cannot load {self.source!r}: {str(error).splitlines()[0]}") from None
         guide = from_tokenizer(tokenizer, n_vocab=model.get_output_embeddings().weight.shape[0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from .weights import _HUB_ID, locate
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 """How files end that can run code when they are opened."""
+_IMPORTING = threading.Lock()
 _SPELLED = 4
 """Letters from which on a word that a tokenizer spells letter by letter is one that its model has never met."""
 _THINNEST = 100
@@ -124,9 +126,12 @@ def library(name: str) -> Any:
     """Import transformers or diffusers.
 
     Both put another module in their place once they are imported; a thread whose `import` waits for another's is given
-    the first one, which has none of their classes.
+    the first one, which has none of their classes. So one thread at a time imports, and transformers before diffusers,
+    which imports parts of it.
     """
-    import_module(name)
+    with _IMPORTING:
+        import_module("transformers")
+        import_module(name)
     return sys.modules[name]
 
 

@@ -191,11 +191,7 @@ def respectively(composer: Composer) -> Example:
             draft.edit("sticker", boxes=thing.value.boxes(draft), kind=kind)
         else:
             told.append(filler.entry("colors"))
-            where = thing.value.mask(draft)
-            if tool == "recolor":
-                draft.edit("recolor", mask=where, color=told[-1])
-            else:
-                draft.edit("outline", mask=where, color=told[-1])
+            draft.edit(tool, mask=thing.value.mask(draft), color=told[-1])
     text = draw.choice(RESPECTIVELY[tool]).format(a=faces + words[0], b=words[1], x=told[0], y=told[1])
     return composer.finish(composer.framed(text), ("photo",), draft, ["respectively"])
 

@@ -76,7 +76,7 @@ def test_what_may_be_either_is_left_open(words: str, doubts: set[str]) -> None:
 def test_ordinary_requests_are_left_to_the_planner() -> None:
     """Requests for pictures, edits and answers, as the planner is measured on; longer ones are not even looked at."""
     found = Counter(bool(m.command or m.doubts) for m in (meaning_of(item.request) for item in held_out().items[:200]))
-    assert found[False] >= 195
+    assert found[False] >= 196
 
 
 def test_without_the_embedding_the_examples_are_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from diptych.tools.profiles import load_profile
 
 bindings = load_profile("tiny").bindings
-names = ["detector", "segmenter", "matcher", "captioner"]
+names = ["detector", "inpainter", "segmenter", "generator", "captioner"]
 ready = threading.Barrier(len(names))
 
 def load(name):
@@ -26,4 +26,4 @@ with ThreadPoolExecutor(len(names)) as pool:
 
 def test_models_load_at_once() -> None:
     ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=300)
-    assert ended.stdout.strip() == "4", ended.stderr[-2000:]
+    assert ended.stdout.strip() == "5", ended.stderr[-2000:]

@@ -69,6 +69,18 @@ def test_a_part_of_the_picture_can_be_looked_at_alone() -> None:
         assert together[0] == shows(image, shape, max(seen, 1), **told)
 
 
+def test_another_thing_may_reach_beyond_the_outline_that_it_was_drawn_into() -> None:
+    scene = draw_scene(3, kind="counting")
+    shape, image, number = scene.things[0].shape, image_of(scene), len(scene.things)
+    x0, y0, x1, y1 = scene.boxes(128)[0].astype(int)
+    thin = np.zeros((128, 128), np.bool_)
+    thin[y0:y1, (x0 + x1) // 2 - 2 : (x0 + x1) // 2 + 2] = True  # the outline of a pole: a tenth of the box
+    assert number > 1 and shows(image, shape, 1, inside=Mask(thin), detector=Told(scene)).passed
+    wide = np.zeros((128, 128), np.bool_)
+    wide[y0 - 2 : y0 + 2] = True  # touches the thing, and goes on elsewhere
+    assert not shows(image, shape, 1, inside=Mask(wide), detector=Told(scene)).passed
+
+
 def test_the_verdict_points_at_what_has_another_color() -> None:
     scene = draw_scene(3, kind="counting")
     shape, color = scene.things[0].shape, scene.things[0].color

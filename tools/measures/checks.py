@@ -46,14 +46,14 @@ def shows(
     detector: Detector,
 ) -> Verdict:
     """Check that the image shows what the phrase names, `count` times where given; with `inside` only there."""
-    return _shown(lying_in(inside, image, detect_among(detector, image, query, among)), query, count)
+    return _shown(placed_in(inside, image, detect_among(detector, image, query, among)), query, count)
 
 
 @shows.batched
 def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
     pairs = zip(detected_among(calls), calls, strict=True)
     return [
-        _shown(lying_in(call.get("inside"), call["image"], boxes), call["query"], call.get("count"))
+        _shown(placed_in(call.get("inside"), call["image"], boxes), call["query"], call.get("count"))
         for boxes, call in pairs
     ]
 
@@ -108,6 +108,23 @@ def lying_in(inside: Mask | None, image: Image, boxes: Detections) -> Detections
     if inside is None:
         return boxes
     return boxes.subset(np.flatnonzero(covered(boxes, selection(image, inside)) >= _MOST))
+
+
+def placed_in(place: Mask | None, image: Image, boxes: Detections) -> Detections:
+    """Return the things that lie in the selection or hold most of a part of it; all of them where there is none.
+
+    What was drawn into the outline of another thing has a box that reaches beyond that outline.
+    """
+    if place is None:
+        return boxes
+    selected = selection(image, place)
+    inside = covered(boxes, selected) >= _MOST
+    for left, top, right, bottom in regions(place):
+        size = selected[top:bottom, left:right].sum()
+        for index, (x0, y0, x1, y1) in enumerate(np.rint(boxes.xyxy).astype(int)):
+            held = selected[max(y0, top) : min(y1, bottom), max(x0, left) : min(x1, right)]
+            inside[index] |= held.sum() >= _MOST * size
+    return boxes.subset(np.flatnonzero(inside))
 
 
 def _shown_by(before: Image, things: Detections, query: str, detector: Detector) -> Detections:

@@ -18,7 +18,7 @@ from ..segmenters.hues import BASIC, band_of
 from ..tool import tool
 from ..values import Detections, Image, Mask, Verdict
 from ..values.base import Array
-from .checks import lying_in
+from .checks import placed_in
 from .evidence import found
 
 _RING = 0.06
@@ -42,14 +42,14 @@ def colored(
     image: Image, query: Query, color: Color, among: Among = None, inside: Mask | None = None, *, detector: Detector
 ) -> Verdict:
     """Check that all things which the phrase names, said without a color, have the color; with `inside` those there."""
-    return _colored(lying_in(inside, image, detect_among(detector, image, query, among)), image, query, color)
+    return _colored(placed_in(inside, image, detect_among(detector, image, query, among)), image, query, color)
 
 
 @colored.batched
 def _(calls: Sequence[Mapping[str, Any]]) -> list[Verdict]:
     pairs = zip(detected_among(calls), calls, strict=True)
     return [
-        _colored(lying_in(call.get("inside"), call["image"], seen), call["image"], call["query"], call["color"])
+        _colored(placed_in(call.get("inside"), call["image"], seen), call["image"], call["query"], call["color"])
         for seen, call in pairs
     ]
 
