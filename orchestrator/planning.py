@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,11 +46,37 @@ class Limits:
 
         Raises UnsupportedPlan when nothing is wrong but what the profile cannot do.
         """
+        if _sound.holds(plan, self):
+            return []
         problems = validate(plan, self.catalogue, self.profile, memory_mb=self.memory_mb)
+        if not problems:
+            _sound.add(plan, self)
         mendable = [problem for problem in problems if problem.kind != "unsupported"]
         if problems and not mendable:
             raise UnsupportedPlan(problems, plan)
         return mendable
+
+
+class _Sound:
+    """The plans that were found to be sound last: one that runs again, over other pictures, is not checked again."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._found: OrderedDict[str, Limits] = OrderedDict()
+
+    def holds(self, plan: Plan, limits: Limits) -> bool:
+        """Say whether this very plan was sound within these limits; what it says counts, not which object it is."""
+        known = self._found.get(plan.to_json())
+        return known is not None and known.catalogue is limits.catalogue and known == limits
+
+    def add(self, plan: Plan, limits: Limits) -> None:
+        """Remember a plan."""
+        self._found[plan.to_json()] = limits
+        while len(self._found) > self._most:
+            self._found.pop(next(iter(self._found)), None)
+
+
+_sound = _Sound(64)
 
 
 def make_plan(

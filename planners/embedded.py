@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..tools.catalogue import Catalogue
-from ..tools.errors import PlanError, Problem, ToolError, UsageError
+from ..tools.errors import PlanError, Problem, Refusal, ToolError, UsageError
 from ..tools.values import Image
 from ..tools.weights import home, locate
 from .adapter_gguf import convert_adapter
+from .branching import MOST, Line, Token, likeliest
 from .copying import words_of
 from .external import ADAPTER as EXTERNAL
 from .external import is_external, told
@@ -40,6 +41,8 @@ CONTEXT = 4096
 """Tokens of request and plan together."""
 MOST_TOLD = 16
 """Tools that the model is told of: more make it slow and no better."""
+RUNNERS_UP = 4
+"""Tokens at each place whose probabilities are asked for."""
 TRIES = 10
 """First the most likely answer, then samples at rising temperature."""
 
@@ -63,8 +66,8 @@ class EmbeddedPlanner:
     reads_history: ClassVar[bool] = False
     """It was not trained to: each request is planned by itself."""
 
-    def __init__(self, adapter: Path | None = ADAPTER, *, tries: int = TRIES) -> None:
-        self._adapter, self._tries = adapter, tries
+    def __init__(self, adapter: Path | None = ADAPTER, *, tries: int = TRIES, doubts: int = MOST) -> None:
+        self._adapter, self._tries, self._doubts = adapter, tries, doubts
 
     def plan(
         self,
@@ -100,8 +103,9 @@ class EmbeddedPlanner:
         """
         if is_external(catalogue):
             chosen = narrowed(request, catalogue, MOST_TOLD)
-            return complete(EXTERNAL, request, inputs, chosen, attempt=attempt, told=told(chosen))
-        return complete(self._adapter, request, inputs, catalogue, attempt=attempt)
+            told_of = told(chosen)
+            return complete(EXTERNAL, request, inputs, chosen, attempt=attempt, told=told_of, doubts=self._doubts)
+        return complete(self._adapter, request, inputs, catalogue, attempt=attempt, doubts=self._doubts)
 
 
 def complete(
@@ -112,26 +116,48 @@ def complete(
     *,
     attempt: int = 0,
     told: str = "",
+    doubts: int = 0,
 ) -> str:
     """Return what the model, with or without an adapter, writes under the catalogue's grammar.
 
-    Attempt 0 is greedy; later ones are sampled, with the attempt as seed, ever more freely. What is clearly a typing
-    error in the request is mended first. `told` is what a model that does not know the catalogue is told before it.
+    Attempt 0 is greedy, and at so many of its `doubts` what else it might have written is looked at (`branching.py`);
+    later ones are sampled, with the attempt as seed, ever more freely. What is clearly a typing error in the request
+    is mended first. `told` is what a model that does not know the catalogue is told before it.
     """
     if words_of(request) is not None:
         request = mend(request)
-    grammar = LineGrammar(inputs, catalogue, request)
     prompt = (system_text(told) if told else "") + prompt_text(request, inputs)
-    text, asked, answered = "", 0, 0
-    while rules := grammar.rules():
-        answer = _ask(adapter, prompt + text, rules, attempt, stop=["<|im_end|>", "\n"])
+    asked, answered = 0, 0
+    doubts = 0 if attempt else doubts
+    closely = doubts > 0
+
+    def ask(text: str, rules: str, banned: Sequence[int]) -> Line:
+        nonlocal asked, answered
+        stop = ["<|im_end|>"] if closely else ["<|im_end|>", "\n"]  # what stops an answer is not among its tokens
+        answer = _ask(adapter, prompt + text, rules, attempt, stop, banned, closely=closely)
         asked, answered = asked or answer.prompt_tokens, answered + answer.tokens
-        if not answer.text:
-            break
-        grammar.add(answer.text)
-        text += answer.text + "\n"
+        line = answer.text.removesuffix("\n")
+        return Line(line, tuple(token for token in answer.written if token.text or not line))
+
+    text = likeliest(
+        ask,
+        LineGrammar(inputs, catalogue, request),
+        lambda text: _is_sound(text, inputs, catalogue),
+        doubts,
+    )
     count_answer(asked, answered)
     return text
+
+
+def _is_sound(text: str, inputs: Sequence[str], catalogue: Catalogue) -> bool:
+    """Return whether a text is a plan that can run, or a refusal."""
+    try:
+        steps, outputs = read_steps(text, inputs, catalogue)
+    except Refusal:
+        return True
+    except PlanError:
+        return False
+    return not validate(Plan(inputs=dict.fromkeys(inputs, "Image"), steps=steps, outputs=outputs), catalogue)
 
 
 def write(adapter: Path | None, prompt: str, rules: str, *, attempt: int = 0) -> str:
@@ -150,9 +176,20 @@ class _Answer:
     text: str
     prompt_tokens: int
     tokens: int
+    written: tuple[Token, ...] = ()
+    """What was looked at closely: every token of the text."""
 
 
-def _ask(adapter: Path | None, prompt: str, rules: str, attempt: int, stop: list[str]) -> _Answer:
+def _ask(
+    adapter: Path | None,
+    prompt: str,
+    rules: str,
+    attempt: int,
+    stop: list[str],
+    banned: Sequence[int] = (),
+    *,
+    closely: bool = False,
+) -> _Answer:
     answer = _server(adapter).handle_completions(
         {
             "prompt": prompt,
@@ -162,6 +199,8 @@ def _ask(adapter: Path | None, prompt: str, rules: str, attempt: int, stop: list
             "stop": stop,
             "cache_prompt": True,
             "grammar": rules,
+            "logit_bias": [[token, False] for token in banned],
+            **({"logprobs": RUNNERS_UP} if closely else {}),
         }
     )
     return _answer(answer)
@@ -206,13 +245,19 @@ def _converted(adapter: Path) -> Path:
     return target
 
 
+def _token(entry: dict[str, Any]) -> Token:
+    others = tuple((other["id"], other["logprob"]) for other in entry["top_logprobs"])
+    return Token(entry["id"], entry["token"], entry["logprob"], others)
+
+
 def _answer(answer: Any) -> _Answer:
     if answer.get("choices"):
         usage = answer.get("usage", {})
         times = answer.get("timings", {})  # in milliseconds
         count_seconds(times.get("prompt_ms", 0) / 1e3, times.get("predicted_ms", 0) / 1e3, times.get("predicted_n", 0))
-        text = str(answer["choices"][0]["text"])
-        return _Answer(text, usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
+        choice = answer["choices"][0]
+        written = tuple(map(_token, (choice.get("logprobs") or {"content": ()})["content"]))
+        return _Answer(str(choice["text"]), usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0), written)
     error = answer.get("error", answer)
     message = str(error.get("message", error) if isinstance(error, dict) else error)
     if "context" in message or "exceed" in message:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 
 from ..tools.catalogue import Catalogue
 from ..tools.colors import basic_colors, is_color
@@ -32,7 +33,7 @@ class LineGrammar:
 
     def __init__(self, inputs: Sequence[str], catalogue: Catalogue, request: str) -> None:
         self._catalogue = catalogue
-        self._types = dict.fromkeys(inputs, Type("Image"))
+        self._inputs = tuple(inputs)
         self._words = words_of(request)
         foreign = is_foreign(request)
         self._things = things_of(request) if foreign else ()
@@ -41,11 +42,21 @@ class LineGrammar:
         # Where others are offered as well, a small model takes one that it knows for one that it does not.
         self._colors = dict.fromkeys([*named, "black", "white"] if named and not foreign else [*named, *basic_colors()])
         self._names_colors = self._words is not None or foreign
-        self._steps = 0
-        self._ended = False
         self._values = {
             (tool.id, param.name): self._value(param) for tool in catalogue.values() for param in tool.params.values()
         }
+        self._begin()
+
+    def _begin(self) -> None:
+        self._types = dict.fromkeys(self._inputs, Type("Image"))
+        self._steps = 0
+        self._ended = False
+
+    def afresh(self) -> LineGrammar:
+        """Return the grammar of the same plan with no line written."""
+        other = copy(self)
+        other._begin()
+        return other
 
     def add(self, line: str) -> None:
         """Take note of the next line of the plan, without its line break."""

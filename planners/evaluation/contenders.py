@@ -33,7 +33,7 @@ class BasePlanner(EmbeddedPlanner):
 
 CONTENDERS: dict[str, Callable[[], Planner]] = {
     "base": lambda: BasePlanner(tries=1),
-    "once": lambda: EmbeddedPlanner(tries=1),
+    "once": lambda: EmbeddedPlanner(tries=1, doubts=0),
 }
 """`base`: the embedded model without its adapter, told the tools; `once`: with the adapter. Of both the first answer
 counts."""

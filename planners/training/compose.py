@@ -81,7 +81,25 @@ class Composer:
             partial(complaining, self),
             partial(respectively, self),
         ]
-        weights = [33, 33, 7, 5, 2, 2 if self.test else 9, 4, 8, 2, 4, 1 if self.test else 6, 2, 1, 2, 2, 2, 1]
+        weights = [
+            33,
+            33,
+            7,
+            5,
+            2,
+            2 if self.test else 9,
+            4,
+            8,
+            2,
+            4,
+            1 if self.test else 6,
+            2,
+            1,
+            2,
+            2,
+            2,
+            1 if self.test else 3,
+        ]
         while True:
             try:
                 return self.draw.choices(sorts, weights)[0]()

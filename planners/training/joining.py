@@ -204,7 +204,7 @@ EMPHASIS = {
     "paste": 1.5,
     "paste_subject": 1.5,
     "edit_person": 1.5,
-    "replace": 1.5,
+    "replace": 3.0,
 }
 """What training sees more often than the test does: it is easily taken for something else."""
 SHAPING = ("crop_square_at", "crop_square_at", "crop_square", "crop", "crop_ratio")

@@ -179,7 +179,7 @@ def respectively(composer: Composer) -> Example:
     things = _different(composer, 2)
     words, faces = [thing.text for thing in things], ""
     if tool == "sticker" and draw.random() < 0.4:
-        names = [filler.entry("names"), filler.entry("names")]
+        names = _names(composer, 2)
         words, faces = [f"\x02{name}\x03" for name in names], draw.choice(["the faces of ", "the faces of ", ""])
         things = [Slot(name, Target("object", f"face of {name}" if faces else name)) for name in names]
     draft = Draft("$photo")
@@ -265,6 +265,15 @@ def _different(composer: Composer, count: int) -> list[Slot]:
         if thing.value not in [other.value for other in things]:
             things.append(thing)
     return things
+
+
+def _names(composer: Composer, count: int) -> list[str]:
+    names: list[str] = []
+    while len(names) < count:
+        name = composer.filler.entry("names")
+        if name not in names:
+            names.append(name)
+    return names
 
 
 def _ending_in(composer: Composer, kind: str, thing: Slot) -> Clause:

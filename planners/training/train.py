@@ -4,7 +4,8 @@
 
 The base weights are the packaged 4-bit ones, dequantised, so that the adapter meets at run time exactly what
 it was trained against. Loss is taken on the answer only, and logits are computed for those positions only.
-Method: LoRA, Hu et al. 2021 (arXiv 2106.09685). Interrupted training goes on from the last save.
+Method: LoRA, Hu et al. 2021 (arXiv 2106.09685); what is kept is a running mean of the weights (Polyak and Juditsky
+1992, doi 10.1137/0330046). Interrupted training goes on from the last save.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ RANK = 16
 ALPHA = 32
 BATCH = 16
 PEAK_RATE = 1e-3
+MEMORY = 200
+"""Steps that the running mean of the weights, which is what ships, looks back on."""
 END = "<|im_end|>"
 
 
@@ -161,9 +164,8 @@ def build_model(folder: Path, start: Path | None = None) -> Any:
     dtype = torch.bfloat16 if has_bfloat16() else torch.float32
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="eager")
     model = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=TARGETS))
-    for weight in model.parameters():
-        if weight.requires_grad:
-            weight.data = weight.data.float()
+    for weight in _trained(model).values():
+        weight.data = weight.data.float()
     if start:
         read_adapter(model, start)
     return model
@@ -174,9 +176,13 @@ def read_adapter(model: Any, file: Path) -> None:
     from safetensors.torch import load_file
 
     tensors = load_file(file)
-    for name, weight in model.named_parameters():
-        if weight.requires_grad:
-            weight.data.copy_(tensors[_short(name)])
+    for name, weight in _trained(model).items():
+        weight.data.copy_(tensors[_short(name)])
+
+
+def _trained(model: Any) -> dict[str, Any]:
+    """Return the weights that training changes, by name."""
+    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 def _short(name: str) -> str:
@@ -217,10 +223,11 @@ def train(
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(base_folder())
     model = build_model(base_folder(), start)
-    weights = [p for p in model.parameters() if p.requires_grad]
+    weights = list(_trained(model).values())
     optimizer = torch.optim.AdamW(weights, lr=PEAK_RATE, weight_decay=0.01, betas=(0.9, 0.98))
     before = _training_of(start) if start else ""
-    state = _Progress.load(home() / "training" / f"{course.state}-{seed}.pt", model, optimizer)
+    mean = {name: weight.detach().clone() for name, weight in _trained(model).items()}
+    state = _Progress.load(home() / "training" / f"{course.state}-{seed}.pt", model, mean, optimizer)
     stream = course.batches(seed + state.rounds, tokenizer)
     saved = time.monotonic()
     while state.examples < examples:
@@ -233,16 +240,18 @@ def train(
         optimizer.step()
         optimizer.zero_grad()
         state.count(batch, float(loss.detach()))
+        share = 1 / min(state.steps, MEMORY)
+        torch._foreach_lerp_(list(mean.values()), [weight.detach() for weight in weights], share)
         if state.steps % 25 == 0:
             print(f"examples {state.examples}  tokens {state.tokens}  loss {state.loss:.4f}", flush=True)
         if time.monotonic() - saved > 300:
             state.seconds += time.monotonic() - saved
             saved = time.monotonic()
-            save_adapter(model, out / course.adapter.name, state, before)
-            state.save(model, optimizer)
+            save_adapter(mean, out / course.adapter.name, state, before)
+            state.save(model, mean, optimizer)
     state.seconds += time.monotonic() - saved
-    save_adapter(model, out / course.adapter.name, state, before)
-    state.save(model, optimizer)
+    save_adapter(mean, out / course.adapter.name, state, before)
+    state.save(model, mean, optimizer)
 
 
 class _Progress:
@@ -253,13 +262,14 @@ class _Progress:
         self.seconds, self.steps, self.examples, self.tokens, self.rounds, self.loss = 0.0, 0, 0, 0, 0, math.nan
 
     @classmethod
-    def load(cls, path: Path, model: Any, optimizer: Any) -> _Progress:
+    def load(cls, path: Path, model: Any, mean: dict[str, Any], optimizer: Any) -> _Progress:
         import torch
 
         progress = cls(path)
         if path.exists():
             kept = torch.load(path, weights_only=True)
             model.load_state_dict(kept["weights"], strict=False)
+            mean.update(kept["mean"])
             optimizer.load_state_dict(kept["optimizer"])
             for name, value in kept["counts"].items():
                 setattr(progress, name, value)
@@ -275,11 +285,15 @@ class _Progress:
     def counts(self) -> dict[str, float]:
         return {name: value for name, value in vars(self).items() if name != "path"}
 
-    def save(self, model: Any, optimizer: Any) -> None:
+    def save(self, model: Any, mean: dict[str, Any], optimizer: Any) -> None:
         import torch
 
-        weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        state = {"weights": weights, "optimizer": optimizer.state_dict(), "counts": self.counts()}
+        state = {
+            "weights": _trained(model),
+            "mean": mean,
+            "optimizer": optimizer.state_dict(),
+            "counts": self.counts(),
+        }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(state, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").replace(self.path)
@@ -293,15 +307,12 @@ def _training_of(adapter: Path) -> str:
         return str((file.metadata() or {}).get("training", ""))
 
 
-def save_adapter(model: Any, file: Path, state: _Progress, before: str = "") -> None:
-    """Write the adapter as fp16 safetensors, with the figures of the training, and of those before, in its header."""
+def save_adapter(weights: dict[str, Any], file: Path, state: _Progress, before: str = "") -> None:
+    """Write an adapter as fp16 safetensors, with the figures of the training, and of those before, in its header."""
     import torch
     from safetensors.torch import save_file
 
-    tensors = {}
-    for name, weight in model.named_parameters():
-        if weight.requires_grad:
-            tensors[_short(name)] = weight.detach().to(torch.float16).contiguous()
+    tensors = {_short(name): weight.detach().to(torch.float16).contiguous() for name, weight in weights.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
     facts = {"rank": str(RANK), "alpha": str(ALPHA), "base": BASE, "training": json.dumps(state.counts())}
     if before:
