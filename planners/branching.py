@@ -18,6 +18,8 @@ MOST = 3
 """Doubts that are followed, the greatest first."""
 LEAST = math.log(0.08)
 """Log-probability of another token from which on there is a doubt."""
+_FREE = ("refuse ", "ask ")
+"""Lines whose words are the model's own."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,16 @@ def likeliest(ask: Ask, grammar: LineGrammar, sound: Callable[[str], bool], most
 
     Where none is sound, the first is returned.
     """
-    first = written(ask, grammar)
-    plans = [first]
+    best = first = written(ask, grammar)
     doubts = sorted(_doubts(first), key=lambda doubt: -doubt.gain)[:most]
+    settled = not doubts or sound(_text(first))
     for doubt in doubts:
         before = first[: doubt.line]
-        plans.append(before + written(ask, _after(grammar, before), _text(before), (doubt.token,)))
-    good = [plan for plan in plans if len(plans) == 1 or sound(_text(plan))]
-    return _text(max(good, key=_likelihood, default=first))
+        other = before + written(ask, _after(grammar, before), _text(before), (doubt.token,))
+        likelier = _likelihood(other, doubt.quoted) > _likelihood(best, doubt.quoted)
+        if (likelier or not settled) and sound(_text(other)):
+            best, settled = other, True
+    return _text(best)
 
 
 def written(ask: Ask, grammar: LineGrammar, text: str = "", banned: Sequence[int] = ()) -> list[Line]:
@@ -78,26 +82,28 @@ class _Doubt:
     token: int
     gain: float
     """Log-probability of the other token, less that of the one that was written."""
+    quoted: bool
+    """Whether it is about words of the request: which of them, not what to do."""
 
 
 def _doubts(lines: Sequence[Line]) -> Iterator[_Doubt]:
     for number, line in enumerate(lines):
-        for token in _outside_quotes(line):
+        for token, quoted in _marked(line):
             close = [logprob for id, logprob in token.others if id != token.id and logprob > LEAST]
-            if close:
-                yield _Doubt(number, token.id, max(close) - token.logprob)
+            if close and not (quoted and line.text.startswith(_FREE)):
+                yield _Doubt(number, token.id, max(close) - token.logprob, quoted)
 
 
-def _likelihood(lines: Sequence[Line]) -> float:
-    return sum(token.logprob for line in lines for token in _outside_quotes(line))
+def _likelihood(lines: Sequence[Line], words: bool) -> float:
+    """Return the log-probability of a plan; without that of the `words` in it, of which some plans have more."""
+    return sum(token.logprob for line in lines for token, quoted in _marked(line) if words or not quoted)
 
 
-def _outside_quotes(line: Line) -> Iterator[Token]:
-    """Yield the tokens of a line that are not words of the request."""
+def _marked(line: Line) -> Iterator[tuple[Token, bool]]:
+    """Yield the tokens of a line, and whether each is within quotation marks."""
     inside = False
     for token in line.tokens:
-        if not inside:
-            yield token
+        yield token, inside
         inside ^= token.text.replace('\\"', "").count('"') % 2 == 1
 
 

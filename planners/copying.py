@@ -56,7 +56,8 @@ def phrases_of(words: Sequence[Sequence[str]], longest: int = 3) -> Iterator[str
 def _forms(token: str) -> Iterator[str]:
     """Yield a token as it stands and without the punctuation around it, as written and in small letters."""
     bare = token.strip(_EDGES)
-    inside = token.rstrip(".,;:").strip(_QUOTES)  # of `"What's up?".` what is said
-    for form in (token, token.strip(_QUOTES), inside, bare, *re.split(r"[-/+&]", bare)):
+    inside = token.rstrip(".,;:?!").rstrip(_QUOTES).strip(_QUOTES)  # of `"What's up?"?` what is said
+    owner = re.sub("['’]s$", "", bare)  # `the farmer's new color` is the color of the farmer
+    for form in (token, token.strip(_QUOTES), inside, bare, owner, *re.split(r"[-/+&]", bare)):
         yield form.replace('"', "'")
         yield form.lower().replace('"', "'")

@@ -43,6 +43,8 @@ MOST_TOLD = 16
 """Tools that the model is told of: more make it slow and no better."""
 RUNNERS_UP = 4
 """Tokens at each place whose probabilities are asked for."""
+_UNWANTED = -100.0
+"""Bias of a token that may not be written; not infinite, since the grammar may let through nothing else."""
 TRIES = 10
 """First the most likely answer, then samples at rising temperature."""
 
@@ -199,7 +201,7 @@ def _ask(
             "stop": stop,
             "cache_prompt": True,
             "grammar": rules,
-            "logit_bias": [[token, False] for token in banned],
+            "logit_bias": [[token, _UNWANTED] for token in banned],
             **({"logprobs": RUNNERS_UP} if closely else {}),
         }
     )

@@ -66,14 +66,33 @@ def test_where_there_is_no_doubt_nothing_more_is_asked() -> None:
     assert table.asked == 2  # the line, and the end
 
 
-def test_words_of_the_request_are_no_doubts_and_count_for_nothing() -> None:
-    words = Line(
-        'a detect photo "dog"',
-        (token(1, "a detect photo", 1.0), token(2, ' "', 1.0), token(3, "dog", 0.3, t4=0.6), token(5, '"', 0.9)),
+DOG = Line(
+    'a detect photo "dog"',
+    (token(1, "a detect photo", 0.9), token(2, ' "', 1.0), token(3, "dog", 0.3, t4=0.2), token(5, '"', 0.9)),
+)
+
+
+def test_of_two_namings_the_likelier_is_kept() -> None:
+    frog = Line(
+        'a detect photo "frog"',
+        (token(1, "a detect photo", 0.9), token(2, ' "', 1.0), token(4, "frog", 0.2, t3=0.3), token(5, '"', 1.0)),
     )
-    table = Table({("", ()): words, ("", (3,)): SOFT})
-    assert likeliest(table, grammar(), lambda text: True) == 'a detect photo "dog"\n'
-    assert table.asked == 2
+    likely = Line(frog.text, (*frog.tokens[:2], token(4, "frog", 0.4), frog.tokens[3]))
+    assert likeliest(Table({("", ()): DOG, ("", (3,)): frog}), grammar(), lambda text: True) == f"{DOG.text}\n"
+    assert likeliest(Table({("", ()): DOG, ("", (3,)): likely}), grammar(), lambda text: True) == f"{frog.text}\n"
+
+
+def test_what_is_named_counts_for_nothing_when_the_doubt_is_what_to_do() -> None:
+    hard = Line(HARD.text, (token(1, "a", 1.0), token(3, " denoise", 0.8, t2=0.1)))
+    named = Line(DOG.text, (token(2, "a detect photo", 0.9, t3=0.09), token(7, ' "', 1.0), token(8, "dog", 0.01)))
+    assert likeliest(Table({("", ()): named, ("", (2,)): hard}), grammar(), lambda text: True) == f"{DOG.text}\n"
+
+
+def test_a_question_back_is_in_the_words_of_the_model() -> None:
+    question = Line('ask "which one"', (token(1, 'ask "', 0.9), token(2, "which", 0.3, t5=0.5), token(3, ' one"', 0.5)))
+    table = Table({("", ()): question})
+    assert likeliest(table, grammar(), lambda text: True) == 'ask "which one"\n'
+    assert table.asked == 1
 
 
 def test_an_end_that_came_too_early_is_taken_back() -> None:

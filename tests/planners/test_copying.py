@@ -24,6 +24,8 @@ from tests.planners.accepting import accepts
         ("make it #ff8800", ["#ff8800"]),
         ("a red/blue frame", ["red", "blue"]),
         ('say "What\'s up?".', ["What's", "up?"]),
+        ("do you see the sentence 'What's up?'? brighten it", ["What's", "up?"]),
+        ("make the farmer's new color bright red", ["farmer", "farmer's"]),
     ],
 )
 def test_what_was_said_or_meant_may_be_written(request_: str, words: list[str]) -> None:
