@@ -1,8 +1,9 @@
 """Every set of requests, planned by the embedded model in three ways: `python benchmarks/evaluation.py --data FOLDER`.
 
-`base` is the model without its adapter, told the tools that are nearest to the request; `once` has the adapter;
-`embedded` has it and draws an answer again that is no valid plan. With the catalogues of others the model has another
-adapter, which has learnt to read descriptions, and is told the tools as well. Failures count as zero. FOLDER holds the
+`base` is the model without its adapter, told the tools that are nearest to the request; `once` has the adapter and
+writes what is likeliest token by token; `embedded` looks at what else it might have written where it hesitated, and
+draws an answer again that is no valid plan. With the catalogues of others the model has another adapter, which has
+learnt to read descriptions, and is told the tools as well. Failures count as zero. FOLDER holds the
 public sets' files; without it only our own sets are measured. About half an hour on two cores; `--limit` takes so many
 requests of each.
 """

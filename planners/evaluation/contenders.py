@@ -36,7 +36,7 @@ CONTENDERS: dict[str, Callable[[], Planner]] = {
     "once": lambda: EmbeddedPlanner(tries=1, doubts=0),
 }
 """`base`: the embedded model without its adapter, told the tools; `once`: with the adapter. Of both the first answer
-counts."""
+counts, written token by token as is likeliest."""
 
 
 def load_contender(spec: str) -> Planner:
