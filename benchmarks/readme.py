@@ -73,7 +73,11 @@ def eviction(found: dict[str, Any]) -> list[str]:
 
 def evaluation(found: dict[str, Any]) -> list[str]:
     """What share of each set is planned right, by the same model in three ways."""
-    ways = {"base": "no adapter, told the tools", "once": "adapter", "embedded": "adapter, doubts followed, drawn again"}
+    ways = {
+        "base": "no adapter, told the tools",
+        "once": "adapter",
+        "embedded": "adapter, doubts followed, drawn again",
+    }
     figures = {"held-out": "exact", "gta": "node_f1", "taskbench": "valid"}
     by_set: dict[str, dict[str, Any]] = {}
     for row in found["rows"]:
