@@ -3,7 +3,8 @@
 Writing the likeliest token each time can miss the likelier plan: a small model that is unsure of one word goes on
 from it as if it had been sure. So each line knows how likely its tokens were and which others came close; the most
 doubtful ones are taken back, one at a time, and of all plans that are sound the likeliest is kept. Most requests leave
-no doubt, and cost nothing more. What is copied from the request counts for nothing: one spelling is as good as another.
+no doubt, and cost nothing more. What is copied from the request counts for nothing: one spelling is as good as another;
+the words of a refusal, or of a question back, are the model's own and count.
 """
 
 from __future__ import annotations
@@ -96,7 +97,12 @@ def _doubts(lines: Sequence[Line]) -> Iterator[_Doubt]:
 
 def _likelihood(lines: Sequence[Line], words: bool) -> float:
     """Return the log-probability of a plan; without that of the `words` in it, of which some plans have more."""
-    return sum(token.logprob for line in lines for token, quoted in _marked(line) if words or not quoted)
+    return sum(
+        token.logprob
+        for line in lines
+        for token, quoted in _marked(line)
+        if words or not quoted or line.text.startswith(_FREE)
+    )
 
 
 def _marked(line: Line) -> Iterator[tuple[Token, bool]]:

@@ -102,11 +102,12 @@ class EmbeddedPlanner:
         """Return the shorthand that the model writes; see `complete`.
 
         With a catalogue that is not ours it has the adapter for these, and is told the tools nearest to the request.
+        Doubts are not followed there: among tools that it was never trained on, the likelier plan is the one that
+        leaves things out (of GTA's requests, F1 of the tools 0.38 instead of 0.48).
         """
         if is_external(catalogue):
             chosen = narrowed(request, catalogue, MOST_TOLD)
-            told_of = told(chosen)
-            return complete(EXTERNAL, request, inputs, chosen, attempt=attempt, told=told_of, doubts=self._doubts)
+            return complete(EXTERNAL, request, inputs, chosen, attempt=attempt, told=told(chosen))
         return complete(self._adapter, request, inputs, catalogue, attempt=attempt, doubts=self._doubts)
 
 

@@ -88,6 +88,14 @@ def test_what_is_named_counts_for_nothing_when_the_doubt_is_what_to_do() -> None
     assert likeliest(Table({("", ()): named, ("", (2,)): hard}), grammar(), lambda text: True) == f"{DOG.text}\n"
 
 
+def test_a_refusal_is_as_unlikely_as_its_words() -> None:
+    blur = Line("a blur photo", (token(1, "a", 0.5, t2=0.4), token(3, " blur photo", 0.6)))
+    films = Line('refuse "films"', (token(2, 'refuse "', 0.4), token(4, "films", 0.5), token(5, '"', 1.0)))
+    certain = Line(films.text, (films.tokens[0], token(4, "films", 0.9), films.tokens[2]))
+    assert likeliest(Table({("", ()): blur, ("", (1,)): films}), grammar(), lambda text: True) == f"{blur.text}\n"
+    assert likeliest(Table({("", ()): blur, ("", (1,)): certain}), grammar(), lambda text: True) == f"{films.text}\n"
+
+
 def test_a_question_back_is_in_the_words_of_the_model() -> None:
     question = Line('ask "which one"', (token(1, 'ask "', 0.9), token(2, "which", 0.3, t5=0.5), token(3, ' one"', 0.5)))
     table = Table({("", ()): question})
