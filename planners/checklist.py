@@ -209,7 +209,8 @@ def _said(thing: Thing) -> str:
 def checklist_grammar(words: Sequence[str]) -> str:
     """Return a GBNF grammar of checklists whose nouns, colors and texts are made of `words`, a prompt's own.
 
-    A noun's words may lose their plural ending. Colors are those of the words that name one.
+    A noun's words may lose their plural ending. Colors are those of the words that name one. Relations are between
+    things that were told before them.
     """
     plain = dict.fromkeys(form for word in words for form in _bare(word))
     nouns = dict.fromkeys(form for word in plain for form in (word, *singulars(word)))
@@ -217,17 +218,31 @@ def checklist_grammar(words: Sequence[str]) -> str:
     if not nouns:
         return NOTHING
     raw = dict.fromkeys(form for word in words for form in (word.strip(_EDGES), word) if form)
+    texts = f'(text "\\n"){{0,{MOST_TEXTS}}}'
     rules = [
-        f'root ::= (thing "\\n"){{0,{MOST_THINGS}}} (relation "\\n"){{0,{MOST_RELATIONS}}} '
-        f'(text "\\n"){{0,{MOST_TEXTS}}}',
+        f"root ::= {_after(0, texts)}",
+        *(f"after{number} ::= {_after(number, texts)}" for number in range(1, MOST_THINGS + 1)),
         f'thing ::= ("0" | [1-9] [0-9]?) "|" {f"({_choices(colors)})? " if colors else ""}"|" noun',
         'noun ::= word (" " word){0,3}',
         f"word ::= {_choices(nouns)}",
-        f'relation ::= [1-9] " " ({_choices(SIDES)}) " " [1-9]',
+        *(f"relation{number} ::= {_relations(number)}" for number in range(2, MOST_THINGS + 1)),
+        f"side ::= {_choices(SIDES)}",
         f'text ::= "says|" token (" " token){{0,{min(len(words), 15)}}}',
         f"token ::= {_choices(raw)}",
     ]
     return "\n".join(rules) + "\n"
+
+
+def _after(things: int, texts: str) -> str:
+    """Return what may follow so many things: another one, or relations between them, and texts."""
+    related = f'(relation{things} "\\n"){{0,{MOST_RELATIONS}}} {texts}' if things > 1 else texts
+    return f'thing "\\n" after{things + 1} | {related}' if things < MOST_THINGS else related
+
+
+def _relations(things: int) -> str:
+    """Return the relations between so many things: none stands beside itself."""
+    numbers = "123456789"[:things]
+    return " | ".join(f'"{one} " side " " [{numbers.replace(one, "")}]' for one in numbers)
 
 
 def _bare(word: str) -> Iterator[str]:

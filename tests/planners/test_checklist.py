@@ -40,7 +40,7 @@ CATS = Checklist(
 )
 SHORTHAND = "2|black|cat\n1||wine glass\n0||dog\n1 left of 2\nsays|OPEN\n"
 
-NOUN = st.text("abcdefghijklmnopqrstuvwxyz'-", min_size=1, max_size=8)
+NOUN = st.text("abcdefghijklmnopqrstuvwxyz'-", min_size=1, max_size=8).filter(lambda noun: noun not in COLORS)
 THING = st.builds(Thing, NOUN, st.integers(1, 99), st.sampled_from(("", *COLORS)))
 TEXTS = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1).map(lambda text: f"{text} {text}")
 
@@ -131,6 +131,15 @@ def test_the_grammar_keeps_to_the_prompt(text: str) -> None:
     prompt = 'Two black cats left of a wine glass, "OPEN" on a sign, no dogs'
     assert decodable(prompt, SHORTHAND)
     assert not decodable(prompt, text)
+
+
+@pytest.mark.parametrize("relation", ["1 left of 3", "3 above 1", "2 below 2"])
+def test_the_grammar_places_things_beside_others_that_were_told(relation: str) -> None:
+    two = "2|black|cat\n1||wine glass\n"
+    prompt = "Two black cats left of a wine glass"
+    assert decodable(prompt, f"{two}1 left of 2\n2 below 1\n")
+    assert not decodable(prompt, f"{two}{relation}\n")
+    assert not decodable(prompt, "2|black|cat\n1 left of 2\n")
 
 
 @pytest.mark.parametrize("prompt", ["|||", '"', "\\ \\n", "a|b \"c\" 'd'", "猫 🙂", "-", "<|im_end|>"])
