@@ -100,7 +100,10 @@ def draw_catalogue(draw: random.Random, needed: Iterable[str], without: Iterable
     chosen = dict.fromkeys(needed)
     banned = {*without, *near(chosen)}
     others = [key for key in tools if key not in banned and key not in chosen]
-    chosen |= dict.fromkeys(draw.sample(others, max(draw.randint(FEWEST, MOST) - len(chosen), 0)))
+    size = draw.randint(FEWEST, MOST)
+    for key in draw.sample(others, len(others)):
+        if len(chosen) < size and not near([key]) & chosen.keys():
+            chosen[key] = None
     keys = draw.sample(list(chosen), len(chosen))
     if draw.random() < _NAMELESS:
         stem = draw.choice(("tool", "fn", "service", "skill", "t"))
