@@ -103,7 +103,7 @@ class EmbeddedPlanner:
 
         With a catalogue that is not ours it has the adapter for these, and is told the tools nearest to the request.
         Doubts are not followed there: among tools that it was never trained on, the likelier plan is the one that
-        leaves things out (of GTA's requests, F1 of the tools 0.38 instead of 0.48).
+        leaves things out (measured on GTA: see the adapter's card).
         """
         if is_external(catalogue):
             chosen = narrowed(request, catalogue, MOST_TOLD)
