@@ -215,7 +215,7 @@ def placed(device: str, dtype: str) -> tuple[Any, Any]:
         torch.nn.functional.conv2d(block, block)
         torch.nn.functional.layer_norm(block, [2])
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ToolError(
             f"device {device!r} cannot compute in {dtype}: {reason}", hint="choose another device or dtype, or profile"
         ) from error

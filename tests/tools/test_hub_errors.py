@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from diptych.tools.errors import ToolError
-from diptych.tools.hub import find, fitted
+from diptych.tools.hub import find, fitted, placed
 from diptych.tools.profiles import Binding
 from diptych.tools.values import Detections, Image, Mask
 from tests.photos import photo
@@ -165,6 +165,15 @@ def test_a_file_is_no_folder(hub_folder: HubFolder) -> None:
 def test_devices_and_dtypes(name: str, options: Any, message: str, hub_folder: HubFolder) -> None:
     with pytest.raises(ToolError, match=message):
         load(name, hub_folder(name), **options)
+
+
+def test_a_device_that_fails_without_a_word_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("torch.nn.functional.conv2d", broken)
+    with pytest.raises(ToolError, match="'cpu' cannot compute in float32: AssertionError"):
+        placed("cpu", "float32")
 
 
 def spread_nan(model: Any) -> None:
